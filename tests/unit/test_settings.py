@@ -1,0 +1,247 @@
+"""Every wrong configuration is one SettingsError that names the key and the remedy."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import dataclasses
+import re
+import typing
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import example, given
+from hypothesis import strategies as st
+from snakemake_runs import merged
+
+from hopeworld import settings
+from hopeworld.settings import SettingsError, Study
+
+CONFIG = Path(__file__).parents[2] / "config"
+DEFAULT = yaml.safe_load((CONFIG / "config.yaml").read_text())
+ONE_LINE = re.compile(r"config: [\w.()]+ = .+: .+; .+")
+REMOVED = object()
+
+
+def paths(value: Any, path: tuple = ()) -> list[tuple]:
+    """The path of every key of a configuration."""
+    if not isinstance(value, dict):
+        return []
+    found = [(*path, name) for name in value]
+    return found + [p for name, v in value.items() for p in paths(v, (*path, name))]
+
+
+def edited(path: tuple, value: Any) -> dict:
+    """The default configuration with one key set, or removed."""
+    config = copy.deepcopy(DEFAULT)
+    place = config
+    for name in path[:-1]:
+        place = place[name]
+    if value is REMOVED:
+        del place[path[-1]]
+    else:
+        place[path[-1]] = value
+    return config
+
+
+def at(path: tuple) -> Any:
+    value = DEFAULT
+    for name in path:
+        value = value[name]
+    return value
+
+
+def assert_refused(config: Any, path: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        settings.parse(config)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert ONE_LINE.fullmatch(message), message
+    assert path in message, message
+
+
+KEYS = paths(DEFAULT)
+REQUIRED = [p for p in KEYS if p[:2] != ("adaptation", "methods") or len(p) > 3]
+LEAVES = [p for p in KEYS if not isinstance(at(p), dict)]
+NUMBERS = [p for p in LEAVES if isinstance(at(p), int | float) and not isinstance(at(p), bool)]
+
+
+@given(st.sampled_from(REQUIRED))
+def test_a_missing_key_is_named(path):
+    assert_refused(edited(path, REMOVED), ".".join(path))
+
+
+@given(st.sampled_from(KEYS), st.text("abxyz_", min_size=1, max_size=3))
+def test_a_misspelt_key_is_named(path, ending):
+    config = edited(path, REMOVED)
+    place = config
+    for name in path[:-1]:
+        place = place[name]
+    misspelt = path[-1] + ending
+    if misspelt in place or (path[:2] == ("adaptation", "methods") and len(path) == 3):
+        return
+    place[misspelt] = at(path)
+    assert_refused(config, ".".join([*path[:-1], misspelt]))
+
+
+WRONG = st.one_of(
+    st.none(), st.just({}), st.just([]), st.just([[]]), st.just({1: 2}), st.just(b""), st.just("")
+)
+
+
+@given(st.sampled_from(LEAVES), WRONG)
+def test_a_value_of_the_wrong_type_is_refused(path, value):
+    if value == "" and isinstance(at(path), str):
+        value = 3
+    assert_refused(edited(path, value), path[0])
+
+
+@given(
+    st.sampled_from([p for p in KEYS if isinstance(at(p), dict)]),
+    st.sampled_from([None, 1, [], "a"]),
+)
+def test_a_section_that_is_none_is_refused(path, value):
+    assert_refused(edited(path, value), ".".join(path))
+
+
+@given(st.sampled_from(NUMBERS), st.sampled_from(["3e-4", "0.5", "x", True, None]))
+def test_text_and_truth_are_no_numbers(path, value):
+    assert_refused(edited(path, value), ".".join(path))
+
+
+def test_the_remedy_for_yaml_numbers_is_told():
+    with pytest.raises(SettingsError, match=r"write 3.0e-4, with a point"):
+        settings.parse(edited(("training", "learning_rate"), "3e-4"))
+
+
+ANY = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=4)
+    | st.just(10**400),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text("ab", max_size=2) | st.integers(), inner, max_size=2)
+    ),
+    max_leaves=4,
+)
+
+
+@given(st.sampled_from(KEYS), ANY)
+@example(("training", "learning_rate"), 10**400)
+@example(("splits",), {1: {"a": 0, "b": 0}})
+@example(("adaptation", "methods"), {1: {}})
+def test_nothing_else_than_a_settings_error_ever_comes_out(path, value):
+    study = None
+    with contextlib.suppress(SettingsError):
+        study = settings.parse(edited(path, value))
+    assert study is None or isinstance(study, Study)
+
+
+@pytest.mark.parametrize("config", [None, [], "text", {1: 2}, {}])
+def test_a_file_that_is_no_configuration_is_refused(config):
+    with pytest.raises(SettingsError):
+        settings.parse(config)
+
+
+def bounds(kind: type = Study, path: tuple = ()) -> list[tuple[tuple, dict]]:
+    """Path and metadata of every key with a bound, one method and one split for all."""
+    found = []
+    for field in dataclasses.fields(kind):
+        hint = typing.get_type_hints(kind)[field.name]
+        below = (*path, field.name)
+        if typing.get_origin(hint) is dict:
+            below, hint = (*below, next(iter(at(below)))), typing.get_args(hint)[1]
+        if dataclasses.is_dataclass(hint):
+            found += bounds(hint, below)
+        elif any(field.metadata[name] is not None for name in ("low", "high", "above")):
+            found.append((below, dict(field.metadata)))
+    return found
+
+
+BOUNDS = bounds()
+
+
+@given(st.sampled_from(BOUNDS), st.floats(1, 1e6), st.booleans())
+def test_a_number_out_of_range_is_refused(bound, distance, upwards):
+    path, limits = bound
+    edge = (
+        limits["high"]
+        if upwards
+        else (limits["low"] if limits["low"] is not None else limits["above"])
+    )
+    if edge is None:
+        return
+    value = edge + distance if upwards else edge - distance
+    old = at(path)
+    example = old[0] if isinstance(old, list) else old
+    value = int(value) if isinstance(example, int) else float(value)
+    assert_refused(
+        edited(path, [value] * len(old) if isinstance(old, list) else value), ".".join(path)
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        (("study",), "a/b", "names a folder"),
+        (("seeds",), [], "empty"),
+        (("seeds",), [1, 1], "repeated"),
+        (("simulation", "frame_count"), 15, "odd frame count"),
+        (("simulation", "step_hz"), 1000, "multiple of frame_hz"),
+        (("simulation", "onset_frames"), [4], "odd frames"),
+        (("simulation", "friction"), [0.3, 0.2], "reversed"),
+        (("camera", "image_px"), 100, "multiple of 16"),
+        (("camera", "eye_m"), [0.0, 1.0, -1.0], "lift z"),
+        (("splits", "train"), {"a": 254, "b": 0}, "multiple of simulation.episode_clips"),
+        (("splits", "probe"), {"a": 0, "b": 16}, "needs clips"),
+        (("splits", "stream_9"), {"a": 0, "b": 0}, "unknown"),
+        (("training", "episodes_per_batch"), 1000, "episodes are in splits.train.a"),
+        (("models", "hope", "heads"), 5, "multiple of heads"),
+        (("models", "vit_ac", "heads"), 96, "fewer heads"),
+        (("models", "hope", "cms_periods"), [4, 1], "ascending"),
+        (("adaptation", "methods"), {}, "at least one"),
+        (("adaptation", "methods", "a/b"), DEFAULT["adaptation"]["methods"]["hope"], "letters"),
+        (("adaptation", "methods", "hope", "twin"), "nobody", "name a method"),
+        (("adaptation", "methods", "hope", "twin"), "hope", "adapt: none and look_back_rate: 0"),
+        (("adaptation", "methods", "vit_frozen", "learning_rate"), 0.1, "set it to 0"),
+        (("adaptation", "methods", "vit_tta", "look_back_rate"), 1.0, "look_back_rate: 0"),
+        (("compute", "device"), "gpu", "use one of cpu, cuda"),
+    ],
+)
+def test_an_impossible_setting_says_the_remedy(path, value, words):
+    with pytest.raises(SettingsError, match=re.escape(words)):
+        settings.parse(edited(path, value))
+
+
+@pytest.mark.parametrize("name", ["smoke", "thesis"])
+def test_overlays_are_complete_with_the_default(name):
+    overlay = yaml.safe_load((CONFIG / f"{name}.yaml").read_text())
+    study = settings.parse(merged(DEFAULT, overlay))
+    assert study.study == name
+
+
+@pytest.mark.parametrize("name", ["smoke", "thesis"])
+def test_overlays_say_nothing_that_the_default_says(name):
+    overlay = yaml.safe_load((CONFIG / f"{name}.yaml").read_text())
+    repeated = [p for p in paths(overlay) if p in LEAVES and at(p) == _value(overlay, p)]
+    assert repeated == []
+
+
+def _value(config: dict, path: tuple) -> Any:
+    for name in path:
+        config = config[name]
+    return config
+
+
+def test_the_section_of_one_predictor_is_read_alone():
+    hope = settings.read_model("hope", DEFAULT["models"]["hope"])
+    assert hope == settings.parse(DEFAULT).models.hope
+    with pytest.raises(SettingsError, match=r"models\.hope\.depth"):
+        settings.read_model("hope", {})
+    with pytest.raises(SettingsError, match="vit_ac, hope"):
+        settings.read_model("lstm", {})

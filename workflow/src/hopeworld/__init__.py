@@ -1,0 +1,1 @@
+"""Action-conditioned world models on frozen video features, and how they adapt."""

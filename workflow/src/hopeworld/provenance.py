@@ -1,0 +1,222 @@
+"""Where a result comes from: the code it depends on, the settings, the commit, the versions.
+
+`fingerprint` is a hash of syntax trees, not of text: an edit of a comment, a docstring or the
+layout leaves it as it was, an edit of the code changes it. Standard library only.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.metadata
+import json
+import platform
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+PACKAGE = "hopeworld"
+SOURCE = Path(__file__).resolve().parent
+
+# Imported nearly everywhere, for a few names each. Of these modules only the definitions asked for
+# are hashed, and of a settings type no fields: values reach a job as its params. So a new key of
+# the figures, or a new column of the stream, does not retrain a model.
+VOCABULARY = ("hopeworld.settings", "hopeworld.schema")
+
+
+class NoSuchModule(ValueError):
+    """A module that the package does not have."""
+
+
+def fingerprint(module: str, without: Iterable[str] = (), source: Path = SOURCE) -> str:
+    """Hash the code of `module` and of every package module that it imports, directly or not.
+
+    Args:
+        module: dotted name, `hopeworld.training.loop`.
+        without: modules that this job never runs; neither they nor their imports are followed.
+        source: folder of the package.
+
+    Returns:
+        64 hexadecimal digits (sha256).
+
+    Raises:
+        NoSuchModule: the package has no such module.
+    """
+    digest = hashlib.sha256()
+    for name, tree in sorted(closure(module, without, source).items()):
+        digest.update(f"{name}\n{ast.dump(tree)}\n".encode())
+    return digest.hexdigest()
+
+
+def closure(
+    module: str, without: Iterable[str] = (), source: Path = SOURCE
+) -> dict[str, ast.Module]:
+    """The syntax trees, without docstrings, of `module` and of all package modules it imports."""
+    excluded = set(without)
+    trees: dict[str, ast.Module] = {}
+    asked: dict[str, set[str]] = {}
+    pending = [module, *_parents(module)]
+    while pending:
+        name = pending.pop()
+        if name in trees or name in VOCABULARY:
+            continue
+        trees[name] = _read(name, source)
+        for imported, names in _imports(trees[name], name, source):
+            if imported in VOCABULARY:
+                asked.setdefault(imported, set()).update(names)
+            if imported not in excluded:
+                pending += [imported, *_parents(imported)]
+    for name, names in asked.items():
+        trees[name] = _Fieldless().visit(_definitions(_read(name, source), names))
+    return trees
+
+
+def config_hash(config: Mapping[str, Any]) -> str:
+    """Hash a configuration; equal settings in another order give the same 64 digits."""
+    text = json.dumps(config, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def run_manifest(root: Path, config: Mapping[str, Any], packages: Iterable[str]) -> dict[str, Any]:
+    """Describe a run: commit of `root`, hash of `config`, Python, machine, package versions."""
+    return {
+        "commit": commit(root),
+        "config_sha256": config_hash(config),
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}",
+        "versions": {name: _version(name) for name in packages},
+    }
+
+
+def commit(root: Path) -> str:
+    """The commit checked out at `root`, `+ changes` where files differ, or `not a git checkout`."""
+    try:
+        head = _git(root, "rev-parse", "HEAD")
+        changed = _git(root, "status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.CalledProcessError):
+        return "not a git checkout"
+    return f"{head} + changes" if changed else head
+
+
+def _git(root: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(root), *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _is_ours(module: str) -> bool:
+    return module.split(".")[0] == PACKAGE
+
+
+def _parents(module: str) -> list[str]:
+    """The packages whose `__init__` runs when `module` is imported."""
+    parts = module.split(".")
+    return [".".join(parts[:n]) for n in range(1, len(parts))]
+
+
+def _path(module: str, source: Path) -> Path | None:
+    """The file of a module of the package; None if it is not a module."""
+    stem = source.joinpath(*module.split(".")[1:])
+    for path in (stem / "__init__.py", stem.with_suffix(".py")):
+        if path.is_file():
+            return path
+    return None
+
+
+def _read(module: str, source: Path) -> ast.Module:
+    path = _path(module, source)
+    if path is None:
+        raise NoSuchModule(
+            f"{module}: no such module below {source}; correct the import, or the rule"
+        )
+    return _Bare().visit(ast.parse(path.read_text(), filename=str(path)))
+
+
+def _imports(tree: ast.AST, module: str, source: Path) -> Iterator[tuple[str, set[str]]]:
+    """Each package module that `tree` imports, with the names it asks of it."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                if _is_ours(alias.name):
+                    yield alias.name, _attributes(tree, alias.asname or alias.name)
+        elif isinstance(node, ast.ImportFrom):
+            yield from _from_imports(node, tree, module, source)
+
+
+def _from_imports(
+    node: ast.ImportFrom, tree: ast.AST, module: str, source: Path
+) -> Iterator[tuple[str, set[str]]]:
+    base = _absolute(node, module, source)
+    if not _is_ours(base):
+        return
+    yield base, {alias.name for alias in node.names}
+    for alias in node.names:
+        child = f"{base}.{alias.name}"
+        if _path(child, source) is not None:
+            yield child, _attributes(tree, alias.asname or alias.name)
+
+
+def _absolute(node: ast.ImportFrom, module: str, source: Path) -> str:
+    """The absolute name of what `from … import` names; `module` is where it stands."""
+    if not node.level:
+        return node.module or ""
+    path = _path(module, source)
+    depth = node.level - (path is not None and path.name == "__init__.py")
+    parts = module.split(".")
+    parts = parts[: len(parts) - depth]
+    return ".".join([*parts, *([node.module] if node.module else [])])
+
+
+def _attributes(tree: ast.AST, name: str) -> set[str]:
+    """The x of every `name.x` in `tree`."""
+    return {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) == name
+    }
+
+
+def _definitions(tree: ast.Module, names: set[str]) -> ast.Module:
+    """The statements of `tree` that define `names`, and all that these need in turn."""
+    chosen: set[int] = set()
+    pending = set(names)
+    while pending:
+        name = pending.pop()
+        for index, statement in enumerate(tree.body):
+            if index not in chosen and name in _bound(statement):
+                chosen.add(index)
+                pending |= {n.id for n in ast.walk(statement) if isinstance(n, ast.Name)}
+    return ast.Module([s for i, s in enumerate(tree.body) if i in chosen], [])
+
+
+def _bound(statement: ast.stmt) -> set[str]:
+    """The names that a top-level statement defines."""
+    if isinstance(statement, ast.FunctionDef | ast.ClassDef):
+        return {statement.name}
+    if isinstance(statement, ast.Import | ast.ImportFrom):
+        return {(a.asname or a.name).split(".")[0] for a in statement.names}
+    stored = (n for n in ast.walk(statement) if isinstance(n, ast.Name))
+    return {n.id for n in stored if isinstance(n.ctx, ast.Store)}
+
+
+class _Bare(ast.NodeTransformer):
+    """Takes out strings that stand alone, docstrings among them."""
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
+        is_text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        return None if is_text else node
+
+
+class _Fieldless(ast.NodeTransformer):
+    """Takes out the annotated fields of classes."""
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        node.body = [part for part in node.body if not isinstance(part, ast.AnnAssign)]
+        return node

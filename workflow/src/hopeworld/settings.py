@@ -1,0 +1,507 @@
+"""Typed settings of a study: what every key means, its unit and its range.
+
+Values live in config/*.yaml and nowhere else; this module holds types and invariants.
+`parse(config)` turns the merged YAML mapping into a `Study` or raises `SettingsError`, one line
+that names the section, the key, the value and the remedy. Standard library only.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+PATCH_PX = 16
+TUBELET_FRAMES = 2
+CLIP_FRAMES = 16
+SPLITS = (
+    "train",
+    "validation",
+    "tuning_1",
+    "tuning_2",
+    "tuning_3",
+    "stream_1",
+    "stream_2",
+    "stream_3",
+    "probe",
+    "out_of_range",
+    "held_out",
+)
+
+
+class SettingsError(ValueError):
+    """A setting that is missing, unknown, of the wrong type or impossible."""
+
+    def __init__(self, key: str, value: object, problem: str, remedy: str):
+        super().__init__(f"config: {key} = {value!r}: {problem}; {remedy}")
+
+
+def key(
+    doc: str,
+    unit: str = "",
+    low: float | None = None,
+    high: float | None = None,
+    above: float | None = None,
+) -> Any:
+    """Describe one setting: meaning, unit, closed (`low`, `high`) or open (`above`) bounds."""
+    return dataclasses.field(
+        metadata={"doc": doc, "unit": unit, "low": low, "high": high, "above": above}
+    )
+
+
+@dataclass(frozen=True)
+class Domain:
+    """Multipliers that turn the drawn physics into the physics of one domain."""
+
+    friction_scale: float = key("factor on the friction coefficient", above=0)
+    mass_scale: float = key("factor on the mass", above=0)
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """What is simulated: one object, one force impulse, sliding on a plane."""
+
+    seed: int = key("entropy of every draw; splits, episodes and clips spawn from it", low=0)
+    frame_count: int = key("frames of a clip; the encoder's 8 tubelets need 16", low=2)
+    frame_hz: int = key("video frames per simulated second", "1/s", low=1)
+    step_hz: int = key("physics steps per simulated second; a multiple of frame_hz", "1/s", low=1)
+    inertia_scale: float = key("factor on the rotational inertia; 1e4 locks rotation", low=1)
+    episode_clips: int = key("consecutive clips that share hidden friction and mass", low=1)
+    friction: tuple[float, float] = key("range of the friction coefficient", above=0)
+    mass_kg: tuple[float, float] = key("range of the mass", "kg", above=0)
+    force_n: tuple[float, float] = key("range of the force, applied for one frame", "N", above=0)
+    out_of_range_force_n: tuple[float, float] = key("force range of `out_of_range`", "N", above=0)
+    onset_frames: tuple[int, ...] = key("frames n that the push may start at; odd", low=1)
+    start_m: float = key("half side of the square of start positions", "m", low=0)
+    domain_a: Domain = key("normal physics")
+    domain_b: Domain = key("reduced friction and mass")
+
+
+Shape = Literal["box", "slab", "cylinder", "disc", "hexprism"]
+
+
+@dataclass(frozen=True)
+class Appearance:
+    """What a clip looks like; ranges of equal ends fix a value. Colours are HSV in [0, 1]."""
+
+    shapes: tuple[Shape, ...] = key("shapes drawn")
+    held_out_shapes: tuple[Shape, ...] = key("shapes of the split `held_out` only")
+    half_width_m: tuple[float, float] = key("half width, or radius of a round shape", "m", above=0)
+    aspect: tuple[float, float] = key("half width over half depth is its square", above=0)
+    height_ratio: tuple[float, float] = key("half height over half width", above=0)
+    hue: tuple[float, float] = key("object hue", low=0, high=1)
+    saturation: tuple[float, float] = key("object saturation", low=0, high=1)
+    brightness: tuple[float, float] = key("object value", low=0, high=1)
+    ground_hue: tuple[float, float] = key("ground hue", low=0, high=1)
+    ground_saturation: tuple[float, float] = key("ground saturation", low=0, high=1)
+    ground_brightness: tuple[float, float] = key("ground value", low=0, high=1)
+    checker_contrast: tuple[float, float] = key("brightness ratio of the two ground tiles", low=1)
+    checker_m: float = key("side of a ground tile", "m", above=0)
+    light_azimuth_rad: tuple[float, float] = key("direction of the light", "rad")
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A fixed pinhole camera that looks at a target with z up."""
+
+    image_px: int = key("side of the square image; a multiple of the 16 px patch", "px", low=32)
+    eye_m: tuple[float, float, float] = key("position of the eye", "m")
+    target_m: tuple[float, float, float] = key("point looked at", "m")
+    field_of_view_deg: float = key("vertical field of view", "deg", above=0, high=120)
+    antialias: int = key("rays per pixel and axis", low=1, high=8)
+
+
+@dataclass(frozen=True)
+class SplitSize:
+    """How many clips of a split exist; clip i of A and clip i of B come from the same draw."""
+
+    a: int = key("clips in domain A", low=0)
+    b: int = key("clips in domain B", low=0)
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """The frozen V-JEPA 2 ViT-L/16."""
+
+    weights: str = key("`random`, a name of resources/weights.yaml, a folder, or Meta's .pt file")
+    seed: int = key("seed of `random` weights", low=0)
+    mode: Literal["tubelet", "clip"] = key("`tubelet` is causal; `clip` lets the future in")
+    dtype: Literal["float32", "bfloat16", "float16"] = key("arithmetic of the encoder")
+    batch: int = key("sequences (tubelets or clips) per forward pass", low=1)
+
+
+@dataclass(frozen=True)
+class Store:
+    """The HDF5 shards of clips and of features."""
+
+    clips_per_shard: int = key("clips in a shard; simulated and encoded as one job", low=1)
+
+
+@dataclass(frozen=True)
+class VitAC:
+    """ViT-AC, numerically Meta's V-JEPA 2 action-conditioned predictor."""
+
+    depth: int = key("transformer blocks", low=1)
+    width: int = key("inner width C", low=12)
+    heads: int = key("attention heads", low=1)
+    mlp_ratio: float = key("hidden width of the MLP over C", above=0)
+    rope: Literal["meta", "standard"] = key("tiling of the rotary angles")
+
+
+@dataclass(frozen=True)
+class Hope:
+    """AC-HOPE-ViT: self-modifying Titan memory and continuum memory system."""
+
+    depth: int = key("HOPE blocks", low=1)
+    width: int = key("inner width C", low=12)
+    heads: int = key("memory heads", low=1)
+    memory_ratio: float = key("hidden width of a memory over the head width", above=0)
+    write: Literal["proximal"] = key("write rule of the memories")
+    gate: Literal["off", "soft", "hard"] = key("surprise gate")
+    adaptive: tuple[Literal["k", "v", "eta", "alpha"], ...] = key("projections that are memories")
+    self_write: float = key("strength of the writes of M_k, M_v, M_eta, M_alpha", low=0, high=1)
+    first_order: bool = key("no gradient through keys, features and targets of a write")
+    local_mixing: bool = key("depthwise 3x3 in the frame, causal over 4 steps")
+    rope: Literal["meta", "standard"] = key("tiling of the rotary angles")
+    cms_periods: tuple[int, ...] = key("transitions between the updates of a level", low=1)
+    cms_hidden: int = key("hidden width of each level; the free number of the size", low=1)
+    cms_decay: float = key("decay of a level's delta per update", low=0, high=1)
+
+
+@dataclass(frozen=True)
+class Models:
+    """The two predictors; same interface, same size within 2 %."""
+
+    vit_ac: VitAC = key("attention")
+    hope: Hope = key("self-modifying memory")
+
+
+@dataclass(frozen=True)
+class Training:
+    """Teacher forcing and rollout on domain A."""
+
+    steps: int = key("optimiser steps, for both predictors", low=1)
+    episodes_per_batch: int = key("episodes side by side in a batch", low=1)
+    learning_rate: float = key("peak of warm-up, constant, decay", above=0)
+    warmup_share: float = key("share of the steps that warm up", low=0, high=1)
+    decay_share: float = key("share of the steps that decay to zero", low=0, high=1)
+    weight_decay: float = key("AdamW; not on biases and 1-D parameters", low=0)
+    clip_norm: float = key("bound on the gradient norm", above=0)
+    rollout_loss: Literal["mean", "final"] = key("mean over the steps, or the last step only")
+    rollout_steps: int = key("steps of the autoregressive rollout", low=1, high=7)
+    evaluate_every: int = key("steps between validations and checkpoints", low=1)
+    autocast: Literal["off", "bfloat16"] = key("mixed precision on a GPU")
+    gate_skill: float = key("object skill over persistence that a run must reach", low=0, high=1)
+    gate_action_share: float = key("share of it that must vanish without actions", low=0, high=1)
+
+
+@dataclass(frozen=True)
+class Method:
+    """One contestant of the A-B-A protocol."""
+
+    model: Literal["vit_ac", "hope"] = key("predictor")
+    adapt: Literal["none", "layer_norm"] = key("parameters that a TTA step changes")
+    learning_rate: float = key("Adam step of TTA; 0 is the identity", low=0)
+    scope: Literal["carry", "per_clip"] = key("HOPE's memory: kept, or back to initial() per clip")
+    look_back_rate: float = key("step of HOPE's CMS deltas along their gradient; 0 is off", low=0)
+    twin: str = key("the frozen method that the gain is measured against")
+
+
+@dataclass(frozen=True)
+class Adaptation:
+    """The A-B-A stream."""
+
+    clip_norm: float = key("bound on the gradient norm of a TTA step", above=0)
+    probe_every: int = key("clips between two probe points", low=1)
+    diagnose_every: int = key("clips between two rows of memory diagnostics", low=1)
+    methods: dict[str, Method] = key("contestants by name")
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Windows and intervals of the metrics."""
+
+    final_share: float = key("last share of a phase that final losses average", above=0, high=1)
+    recovery_clips: int = key("first clips of A2 that stream forgetting averages", low=1)
+    recovery_margin: float = key(
+        "loss above the frozen twin, as a share of persistence, that counts as recovered", low=0
+    )
+    rolling_clips: int = key("window of the smoothed curves", low=1)
+    confidence: float = key("level of the intervals", above=0, high=0.999)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """How figures are drawn."""
+
+    text_width_in: float = key("width of the text block of the thesis", "in", above=0)
+    font_pt: float = key("font size", "pt", low=5, high=14)
+    dpi: int = key("resolution of the PNG files", "1/in", low=72, high=1200)
+
+
+@dataclass(frozen=True)
+class Compute:
+    """Where the encoder and the predictors run; never part of a result's parameters."""
+
+    device: Literal["cpu", "cuda"] = key("explicit choice; `cuda` claims one GPU per job")
+
+
+@dataclass(frozen=True)
+class Study:
+    """Everything that a study computes with."""
+
+    study: str = key("name of the folder under results/")
+    seeds: tuple[int, ...] = key("training seeds", low=0)
+    orders: tuple[int, ...] = key("orders of the episodes in the stream; 0 is as drawn", low=0)
+    simulation: Simulation = key("physics")
+    appearance: Appearance = key("looks")
+    camera: Camera = key("view")
+    splits: dict[str, SplitSize] = key("clips per split")
+    encoder: Encoder = key("frozen features")
+    store: Store = key("files")
+    models: Models = key("predictors")
+    training: Training = key("training")
+    adaptation: Adaptation = key("test-time adaptation")
+    evaluation: Evaluation = key("metrics")
+    figures: Figures = key("figures")
+    compute: Compute = key("hardware")
+
+
+def parse(config: Mapping[str, Any]) -> Study:
+    """Read a merged configuration; raise `SettingsError` on the first thing that is wrong."""
+    study = read(Study, config)
+    check_study(study)
+    return study
+
+
+def read(kind: Any, value: Any, path: str = "") -> Any:
+    """Read `value` as the settings type `kind`, strictly: keys all known, no coercion."""
+    return _read(kind, value, path, {})
+
+
+def read_model(name: str, value: Any, path: str = "models") -> VitAC | Hope:
+    """Read the section of the predictor `name`."""
+    kinds = typing.get_type_hints(Models)
+    if name not in kinds:
+        raise SettingsError(path, name, "no such predictor", f"use one of {_listed(kinds)}")
+    return read(kinds[name], value, f"{path}.{name}")
+
+
+def _read(kind: Any, value: Any, path: str, bounds: Mapping[str, Any]) -> Any:
+    if dataclasses.is_dataclass(kind):
+        return _read_section(kind, value, path)
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is tuple:
+        return _read_list(arguments, value, path, bounds)
+    if origin is dict:
+        _require_mapping(value, path)
+        return {name: _read(arguments[1], v, f"{path}.{name}", {}) for name, v in value.items()}
+    if origin is Literal:
+        if value not in arguments or isinstance(value, bool):
+            raise SettingsError(path, value, "unknown choice", f"use one of {_listed(arguments)}")
+        return value
+    return _read_scalar(kind, value, path, bounds)
+
+
+def _read_section(kind: Any, value: Any, path: str) -> Any:
+    _require_mapping(value, path)
+    fields = {f.name: f for f in dataclasses.fields(kind)}
+    prefix = f"{path}." if path else ""
+    for name in value:
+        if name not in fields:
+            remedy = f"known keys are {_listed(fields)}"
+            raise SettingsError(f"{prefix}{name}", value[name], "unknown key", remedy)
+    for name, field in fields.items():
+        if name not in value:
+            meaning = field.metadata["doc"]
+            raise SettingsError(f"{prefix}{name}", None, "missing key", f"set it: {meaning}")
+    hints = typing.get_type_hints(kind)
+    return kind(
+        **{n: _read(hints[n], value[n], f"{prefix}{n}", f.metadata) for n, f in fields.items()}
+    )
+
+
+def _read_list(arguments: tuple, value: Any, path: str, bounds: Mapping[str, Any]) -> tuple:
+    if not isinstance(value, list | tuple):
+        raise SettingsError(path, value, "not a list", "write it as [a, b]")
+    if arguments[-1] is Ellipsis:
+        kinds = (arguments[0],) * len(value)
+    else:
+        kinds = arguments
+        if len(value) != len(kinds):
+            raise SettingsError(path, value, f"has {len(value)} values", f"give {len(kinds)}")
+    items = tuple(_read(k, v, path, bounds) for k, v in zip(kinds, value, strict=True))
+    is_range = len(arguments) == 2 and arguments == (float, float)
+    if is_range and items[0] > items[1]:
+        raise SettingsError(path, value, "range is reversed", "write [smallest, largest]")
+    return items
+
+
+def _read_scalar(kind: type, value: Any, path: str, bounds: Mapping[str, Any]) -> Any:
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        value = _as_float(value, path)
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise SettingsError(path, value, f"not {_article(kind)}", _type_remedy(kind, value))
+    if kind is float and value - value != 0:
+        raise SettingsError(path, value, "not a finite number", "give a finite number")
+    unit = f" {bounds['unit']}" if bounds.get("unit") else ""
+    for name, ok, words in (
+        ("low", lambda v, b: v >= b, "at least"),
+        ("above", lambda v, b: v > b, "more than"),
+        ("high", lambda v, b: v <= b, "at most"),
+    ):
+        bound = bounds.get(name)
+        if bound is not None and kind is not str and not ok(value, bound):
+            raise SettingsError(path, value, "out of range", f"must be {words} {bound:g}{unit}")
+    return value
+
+
+def _as_float(value: int, path: str) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        raise SettingsError(path, "…", "not a finite number", "give a smaller number") from None
+
+
+def _require_mapping(value: Any, path: str) -> None:
+    if not isinstance(value, Mapping):
+        raise SettingsError(path or "(top)", value, "not a section", "write key: value pairs")
+
+
+def _article(kind: type) -> str:
+    return {
+        int: "a whole number",
+        float: "a number",
+        bool: "true or false",
+        str: "text",
+    }[kind]
+
+
+def _type_remedy(kind: type, value: Any) -> str:
+    if kind is float and isinstance(value, str):
+        return "write 3.0e-4, with a point: YAML 1.1 reads 3e-4 as text"
+    return f"give {_article(kind)}"
+
+
+def _listed(names: Any) -> str:
+    return ", ".join(str(name) for name in names)
+
+
+def check_study(study: Study) -> None:
+    """Check what spans several keys; each check raises `SettingsError`."""
+    _check_names(study)
+    _check_time(study.simulation)
+    _check_space(study)
+    _check_splits(study)
+    _check_models(study.models)
+    _check_methods(study.adaptation.methods)
+
+
+def _check_names(study: Study) -> None:
+    if not study.study.replace("_", "").replace("-", "").isalnum():
+        remedy = "use letters, digits, - and _ only: it names a folder"
+        raise SettingsError("study", study.study, "not a name", remedy)
+    for name in ("seeds", "orders"):
+        values = getattr(study, name)
+        if not values or len(set(values)) != len(values):
+            raise SettingsError(name, list(values), "empty or repeated", "list distinct numbers")
+
+
+def _check_time(simulation: Simulation) -> None:
+    if simulation.frame_count != CLIP_FRAMES:
+        odd = "odd frame count" if simulation.frame_count % 2 else "unsupported frame count"
+        remedy = f"use {CLIP_FRAMES}: 8 tubelets of 2 frames"
+        raise SettingsError("simulation.frame_count", simulation.frame_count, odd, remedy)
+    if simulation.step_hz % simulation.frame_hz:
+        remedy = f"use a multiple of frame_hz = {simulation.frame_hz}"
+        raise SettingsError("simulation.step_hz", simulation.step_hz, "not a multiple", remedy)
+    last = simulation.frame_count - TUBELET_FRAMES
+    for onset in simulation.onset_frames:
+        if onset % 2 == 0 or onset >= last:
+            remedy = f"use odd frames from 1 to {last - 1}, so that a push falls between tubelets"
+            raise SettingsError("simulation.onset_frames", onset, "even or too late", remedy)
+    if not simulation.onset_frames:
+        raise SettingsError("simulation.onset_frames", [], "empty", "give at least one odd frame")
+
+
+def _check_space(study: Study) -> None:
+    image = study.camera.image_px
+    if image % PATCH_PX:
+        remedy = f"use a multiple of {PATCH_PX}"
+        raise SettingsError("camera.image_px", image, "patches do not divide the image", remedy)
+    if study.camera.eye_m[2] <= 0:
+        raise SettingsError("camera.eye_m", study.camera.eye_m, "below ground", "lift z above 0")
+    if not study.appearance.shapes:
+        raise SettingsError("appearance.shapes", [], "empty", "name at least one shape")
+    needed = study.splits.get("held_out")
+    if needed and needed.a + needed.b and not study.appearance.held_out_shapes:
+        remedy = "name the shapes that only this split shows"
+        raise SettingsError("appearance.held_out_shapes", [], "empty", remedy)
+
+
+def _check_splits(study: Study) -> None:
+    for name in study.splits:
+        if name not in SPLITS:
+            raise SettingsError(f"splits.{name}", name, "unknown", f"use {_listed(SPLITS)}")
+    for name in SPLITS:
+        if name not in study.splits:
+            raise SettingsError(f"splits.{name}", None, "missing key", "set {a: 0, b: 0} to skip")
+    needed = [("train", "a"), ("validation", "a"), ("probe", "a"), ("probe", "b")]
+    needed += [("stream_1", "a"), ("stream_2", "b"), ("stream_3", "a")]
+    episode = study.simulation.episode_clips
+    for split, domain in needed:
+        if getattr(study.splits[split], domain) == 0:
+            raise SettingsError(
+                f"splits.{split}.{domain}", 0, "empty", "the study needs clips here"
+            )
+    for split, size in study.splits.items():
+        for domain in ("a", "b"):
+            clips = getattr(size, domain)
+            if clips % episode:
+                remedy = f"use a multiple of simulation.episode_clips = {episode}"
+                raise SettingsError(f"splits.{split}.{domain}", clips, "cuts an episode", remedy)
+    batch = study.training.episodes_per_batch * episode
+    if batch > study.splits["train"].a:
+        remedy = f"at most {study.splits['train'].a // episode} episodes are in splits.train.a"
+        value = study.training.episodes_per_batch
+        raise SettingsError("training.episodes_per_batch", value, "more than there are", remedy)
+
+
+def _check_models(models: Models) -> None:
+    for name in ("vit_ac", "hope"):
+        model = getattr(models, name)
+        if model.width % model.heads:
+            remedy = f"use a multiple of heads = {model.heads}"
+            raise SettingsError(f"models.{name}.width", model.width, "heads do not divide", remedy)
+        if model.width // model.heads < 12:
+            remedy = "heads of at least 12 channels are needed for 3D RoPE: use fewer heads"
+            raise SettingsError(f"models.{name}.heads", model.heads, "too narrow heads", remedy)
+    periods = models.hope.cms_periods
+    if not periods or list(periods) != sorted(set(periods)):
+        remedy = "list ascending periods, fastest first"
+        raise SettingsError("models.hope.cms_periods", list(periods), "not ascending", remedy)
+
+
+def _check_methods(methods: Mapping[str, Method]) -> None:
+    if not methods:
+        raise SettingsError("adaptation.methods", {}, "empty", "name at least one contestant")
+    for name, method in methods.items():
+        where = f"adaptation.methods.{name}"
+        if not str(name).isidentifier():
+            remedy = "use letters, digits and _ only: it names a folder"
+            raise SettingsError("adaptation.methods", name, "not a name", remedy)
+        twin = methods.get(method.twin)
+        if twin is None or twin.model != method.model:
+            remedy = f"name a method of model {method.model}"
+            raise SettingsError(f"{where}.twin", method.twin, "no such twin", remedy)
+        if twin.adapt != "none" or twin.look_back_rate:
+            remedy = "name a method with adapt: none and look_back_rate: 0"
+            raise SettingsError(f"{where}.twin", method.twin, "is not frozen", remedy)
+        if method.adapt == "none" and method.learning_rate != 0:
+            rate = method.learning_rate
+            raise SettingsError(f"{where}.learning_rate", rate, "nothing adapts", "set it to 0")
+        if method.model == "vit_ac" and (method.look_back_rate or method.scope != "carry"):
+            remedy = "set look_back_rate: 0 and scope: carry"
+            raise SettingsError(where, method.model, "has no memory", remedy)
