@@ -1,0 +1,51 @@
+"""The command line: a table and 0, or one line and 1."""
+
+import dataclasses
+import io
+
+import pytest
+from tests.tiny_clips import shard_job
+
+from hopeworld.cli import main
+from hopeworld.simulation.shards import simulate_shard
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("study")
+    for domain in "AB":
+        simulate_shard(shard_job(folder, "probe", domain, range(2)), io.StringIO())
+    return folder
+
+
+def test_validate_prints_a_row_per_split_and_domain(results, capsys):
+    assert main(["validate", str(results)]) == 0
+    header, first, second = capsys.readouterr().out.splitlines()
+    assert header.split()[:3] == ["split", "domain", "clips"]
+    assert first.split()[:3] == ["probe", "A", "2"]
+    assert second.split()[:3] == ["probe", "B", "2"]
+    assert first.split()[-1] == "0.50%"
+
+
+def test_validate_fails_above_the_limit(tmp_path, capsys):
+    job = shard_job(tmp_path, "probe", "A", range(2))
+    loose = dataclasses.replace(job.simulation, inertia_scale=1.0, step_hz=48)
+    simulate_shard(dataclasses.replace(job, simulation=loose), io.StringIO())
+    assert main(["validate", str(tmp_path)]) == 1
+    printed = capsys.readouterr()
+    assert printed.err.startswith("hopeworld: error: clips probe_A: frame_error")
+    assert len(printed.err.splitlines()) == 1
+    assert "probe" in printed.out
+
+
+def test_validate_names_an_empty_folder(tmp_path, capsys):
+    assert main(["validate", str(tmp_path)]) == 1
+    assert "no clip tables" in capsys.readouterr().err
+
+
+def test_validate_names_a_corrupt_table(results, tmp_path, capsys):
+    table = tmp_path / "clips" / "probe_A" / "00000.h5"
+    table.parent.mkdir(parents=True)
+    table.write_bytes((results / "clips/probe_A/00000.h5").read_bytes()[:2000])
+    assert main(["validate", str(tmp_path)]) == 1
+    assert "00000.h5: not readable" in capsys.readouterr().err

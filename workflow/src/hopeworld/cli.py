@@ -1,0 +1,62 @@
+"""The command `hopeworld`: checks on results that need no workflow."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hopeworld.settings import Simulation, read
+from hopeworld.simulation.table import read_attributes
+from hopeworld.simulation.validity import measure, require_valid
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one subcommand; return 0, or 1 after one line on standard error."""
+    chosen = _parser().parse_args(arguments)
+    try:
+        chosen.run(chosen)
+    except (ValueError, OSError) as error:
+        print(f"hopeworld: error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="hopeworld", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="command")
+    validate = commands.add_parser("validate", help="compare simulated clips with the sliding law")
+    validate.add_argument("results", type=Path, help="folder of a study, such as results/default")
+    validate.set_defaults(run=_validate)
+    return parser
+
+
+def _validate(chosen: argparse.Namespace) -> None:
+    """Print the errors per split and domain; raise ValueError above the limit."""
+    tables = sorted((chosen.results / "clips").glob("*/*.h5"))
+    if not tables:
+        raise ValueError(f"{chosen.results}: no clip tables in clips/; make them with the workflow")
+    stored = read_attributes(tables[0])["settings"]["simulation"]
+    simulation = read(Simulation, stored, "simulation")
+    result = measure(tables, simulation)
+    print(_as_text(result))
+    require_valid(result)
+
+
+def _as_text(result: Mapping[str, Any]) -> str:
+    """The errors as an aligned text table, in per cent of the resting distance."""
+    lines = [f"{'split':14}domain  clips  error at any frame  at rest  error at rest  limit"]
+    for group in result["groups"]:
+        resting = group["resting_error"]
+        at_rest = "-" if resting is None else f"{resting:.4%}"
+        lines.append(
+            f"{group['split']:14}{group['domain']:6}{group['clips']:7}{group['frame_error']:20.4%}"
+            f"{group['clips_at_rest']:9}{at_rest:>15}{result['limit']:7.2%}"
+        )
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

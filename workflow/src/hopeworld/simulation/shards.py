@@ -1,0 +1,129 @@
+"""One job: simulate and draw the clips of a shard, write their mp4s, then their table.
+
+Killed at any moment and started again, it does all its clips again and ends with the same bytes:
+a shard takes seconds, and nothing half-done can be mistaken for done.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import platform
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal, TextIO
+
+import numpy as np
+
+from hopeworld.settings import Appearance, Camera, Simulation
+from hopeworld.simulation import engine
+from hopeworld.simulation.scenario import Scenario, draw_scenario
+from hopeworld.simulation.table import digest, write_clip_table
+from hopeworld.simulation.trajectory import Trajectory, actions_of
+from hopeworld.video.camera import project
+from hopeworld.video.clips import clip_path, write_clip
+from hopeworld.video.renderer import Renderer, Rendering, patch_masks
+
+PROGRESS_S = 3.0
+
+
+@dataclass(frozen=True)
+class ShardJob:
+    """Which clips to make (indices in their split), how, and where table and mp4s go."""
+
+    split: str
+    domain: Literal["A", "B"]
+    clips: range
+    simulation: Simulation
+    appearance: Appearance
+    camera: Camera
+    table: Path
+    folder: Path
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings that the clips depend on, as plain values."""
+        names = ("simulation", "appearance", "camera")
+        return {name: dataclasses.asdict(getattr(self, name)) for name in names}
+
+    @property
+    def config(self) -> str:
+        """Hash of everything that decides the content of the shard."""
+        identity = [self.settings, self.split, self.domain, self.clips.start, self.clips.stop]
+        return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def simulate_shard(job: ShardJob, log: TextIO) -> None:
+    """Make all clips of the job; progress goes to `log`. The table is written last."""
+    _remove_old(job)
+    renderer = Renderer(job.camera, job.appearance.checker_m)
+    with engine.connected() as client:
+        rows = [_make_clip(job, index, renderer, client) for index in _reported(job, log)]
+    columns = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+    attributes = {"config": job.config, "split": job.split, "domain": job.domain}
+    attributes |= {"settings": job.settings, "versions": _versions()}
+    write_clip_table(job.table, columns, attributes)
+
+
+def _remove_old(job: ShardJob) -> None:
+    """Remove what an earlier or killed run left: the table first, as it vouches for the clips."""
+    job.table.unlink(missing_ok=True)
+    job.folder.mkdir(parents=True, exist_ok=True)
+    unfinished = job.table.parent.glob(f"{job.table.stem}.tmp.*{job.table.suffix}")
+    for leftover in (*unfinished, *job.folder.glob("[0-9]*.mp4")):
+        leftover.unlink()
+
+
+def _reported(job: ShardJob, log: TextIO) -> Iterator[int]:
+    """Yield the clip indices and print a line every few seconds, and one at the end."""
+    start = last = time.monotonic()
+    for done, index in enumerate(job.clips, start=1):
+        yield index
+        now = time.monotonic()
+        if now - last > PROGRESS_S or done == len(job.clips):
+            share = f"{done}/{len(job.clips)} clips, {done / (now - start):.1f} clips/s"
+            print(f"{job.split}_{job.domain} {job.table.stem}: {share}", file=log, flush=True)
+            last = now
+
+
+def _make_clip(job: ShardJob, index: int, renderer: Renderer, client: int) -> dict[str, Any]:
+    scenario = draw_scenario(job.simulation, job.appearance, job.camera, job.split, index)
+    domain = job.simulation.domain_a if job.domain == "A" else job.simulation.domain_b
+    trajectory = engine.simulate(scenario, domain, job.simulation, client)
+    rendering = renderer.draw(scenario, trajectory)
+    write_clip(clip_path(job.folder, index), rendering.frames, job.simulation.frame_hz)
+    pixel = project(trajectory.position, job.camera)
+    return _describe(scenario, trajectory, rendering) | {"pixel": pixel}
+
+
+def _describe(scenario: Scenario, trajectory: Trajectory, rendering: Rendering) -> dict[str, Any]:
+    """The row of a clip in the table, without what depends on the camera."""
+    states = ("position", "quaternion", "velocity", "angular_velocity")
+    arrays = {name: getattr(trajectory, name) for name in states}
+    mask_now, mask_next = patch_masks(rendering.coverage)
+    return arrays | {
+        "clip": scenario.index,
+        "episode": scenario.episode,
+        "force": trajectory.force,
+        "action": actions_of(trajectory.force),
+        "friction": trajectory.friction,
+        "mass": trajectory.mass,
+        "onset": scenario.push.onset,
+        "half_extents": scenario.look.half_extents,
+        "colour": scenario.look.colour,
+        "mask_now": mask_now,
+        "mask_next": mask_next,
+        "shape": scenario.look.shape,
+        "states_sha256": digest(*arrays.values()),
+        "frames_sha256": digest(rendering.frames),
+    }
+
+
+def _versions() -> dict[str, str]:
+    """Versions of what the bytes depend on."""
+    packages = {name: metadata.version(name) for name in ("numpy", "av", "h5py")}
+    return packages | {"pybullet": engine.version(), "python": platform.python_version()}

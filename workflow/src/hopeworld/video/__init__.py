@@ -1,0 +1,1 @@
+"""From states to frames and files: camera, ray-caster, lossless clips."""
