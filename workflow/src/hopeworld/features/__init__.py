@@ -1,0 +1,1 @@
+"""Frozen V-JEPA 2 features of the clips: encoding, storing, reading."""
