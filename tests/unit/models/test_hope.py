@@ -1,0 +1,123 @@
+"""What is HOPE's alone: permutations, carried memories, continuum levels, diagnostics."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from tests.small_models import GRID, HOPE, PATCHES, WIDTH, clips, small
+
+from hopeworld.models.build import build_predictor
+from hopeworld.models.hope.continuum import initial_continuum, look_back
+from hopeworld.models.hope.titan import Titan
+from hopeworld.models.predictor import BadInput
+
+
+def test_permuting_the_patches_permutes_the_output():
+    settings = replace(HOPE, local_mixing=False)
+    titan = Titan(settings, GRID, torch.Generator().manual_seed(0)).double()
+    x = torch.randn(1, 3, 1 + PATCHES, settings.width, dtype=torch.float64)
+    still = (torch.ones(3, 1 + PATCHES, 24).double(), torch.zeros(3, 1 + PATCHES, 24).double())
+    order = torch.cat((torch.tensor([0]), 1 + torch.randperm(PATCHES)))
+    one, _ = titan(x, still, titan.initial(1, PATCHES), None)
+    other, _ = titan(x[:, :, order], still, titan.initial(1, PATCHES), None)
+    assert torch.allclose(one[:, :, order], other, atol=1e-10)
+
+
+def test_two_clips_of_eight_equal_one_pass_of_sixteen_but_for_time_and_convolution():
+    predictor = build_predictor(replace(HOPE, local_mixing=False), GRID, WIDTH, 0).eval()
+    latents, actions = clips(1, steps=16)
+    whole, end = predictor.predict(predictor.initial(1), latents, actions)
+    first, state = predictor.predict(predictor.initial(1), latents[:, :8], actions[:, :8])
+    second, split_end = predictor.predict(state, latents[:, 8:], actions[:, 8:])
+    assert torch.allclose(torch.cat((first, second), 1), whole, atol=1e-5)
+    assert torch.allclose(end.titans[-1].delta, split_end.titans[-1].delta, atol=1e-5)
+    assert predictor.new_clip(end).time == 0
+
+
+def test_a_level_changes_only_at_multiples_of_its_period_across_clips():
+    state = initial_continuum(HOPE, 1, torch.zeros(()))
+    gradients = tuple(torch.ones_like(delta) for delta in state.deltas)
+    for count in range(1, 41):
+        changed = look_back(state, gradients, HOPE, 1.0)
+        for period, old, new in zip(HOPE.cms_periods, state.deltas, changed.deltas, strict=True):
+            assert torch.equal(old, new) is bool(count % period), (count, period)
+        state = changed
+    assert state.transitions == 40
+
+
+def test_without_gradient_a_level_only_decays():
+    state = initial_continuum(HOPE, 1, torch.zeros(()))
+    state = replace(state, deltas=tuple(torch.ones_like(d) for d in state.deltas))
+    nothing = tuple(torch.zeros_like(d) for d in state.deltas)
+    for _ in range(16):
+        state = look_back(state, nothing, HOPE, 1.0)
+    for delta, updates in zip(state.deltas, (16, 4, 1), strict=True):
+        assert torch.allclose(delta, torch.full_like(delta, 0.98**updates))
+
+
+def test_an_update_is_clipped_at_norm_one():
+    state = initial_continuum(HOPE, 1, torch.zeros(()))
+    huge = tuple(torch.full_like(d, 1e6) for d in state.deltas)
+    moved = look_back(state, huge, HOPE, 1.0).deltas[0]
+    assert torch.allclose(moved.flatten(2).norm(dim=-1), torch.ones(HOPE.depth, 1))
+
+
+def test_observing_learns_and_the_learning_is_used():
+    predictor, (latents, actions) = small("hope"), clips(1)
+    predictor.look_back_rate = 1.0
+    state, losses = predictor.initial(1), []
+    for _ in range(30):
+        prediction, state = predictor.predict(
+            predictor.new_clip(state), latents[:, :1], actions[:, :1]
+        )
+        losses.append(float((prediction[:, 0] - latents[:, 1]).abs().mean().detach()))
+        state = predictor.observe(state, prediction[:, 0], latents[:, 1])
+    assert losses[-1] < losses[0]
+    assert state.continuum.transitions == 30
+
+
+def test_look_back_off_leaves_no_online_state():
+    predictor = small("hope")
+    state = predictor.initial(1)
+    assert state.continuum is None
+    assert predictor.observe(state, torch.zeros(1, 1, 1), torch.zeros(1, 1, 1)) is state
+
+
+def test_first_order_cuts_the_writes_but_not_the_initial_memories():
+    full = small("hope")
+    cut = build_predictor(replace(HOPE, first_order=True), GRID, WIDTH, 0)
+    cut.load_state_dict(full.state_dict())
+    latents, actions = clips(1)
+    outputs = []
+    for predictor in (full, cut):
+        prediction, _ = predictor.predict(predictor.initial(1), latents, actions)
+        prediction.square().mul(torch.arange(WIDTH)).sum().backward()
+        outputs.append(prediction)
+    assert torch.equal(*outputs)
+    assert cut.blocks[0].titan.outer.grad[0].abs().sum() > 0
+    differs = cut.blocks[0].titan.project.weight.grad - full.blocks[0].titan.project.weight.grad
+    assert differs.abs().sum() > 0
+
+
+def test_diagnostics_do_not_change_the_prediction_and_are_finite():
+    predictor, (latents, actions) = small("hope"), clips(1)
+    predictor.look_back_rate = 1.0
+    plain, _ = predictor.predict(predictor.initial(1), latents, actions)
+    trace = {}
+    noted, _ = predictor.predict(predictor.initial(1), latents, actions, trace)
+    assert torch.equal(plain, noted)
+    names = {name for _, _, name in trace}
+    assert {"surprise_before", "surprise_after", "grad_norm", "drift", "retained_share"} <= names
+    assert all(torch.isfinite(note).all() for notes in trace.values() for note in notes)
+    gain = torch.stack(trace[(0, "memory", "write_gain")])
+    assert (gain > 0).all()
+
+
+def test_a_foreign_state_is_refused():
+    predictor, (latents, actions) = small("hope"), clips(2)
+    with pytest.raises(BadInput, match="batch of 1"):
+        predictor.predict(predictor.initial(1), latents, actions)
+    with pytest.raises(BadInput, match="not one of this model"):
+        predictor.predict(small("vit_ac").initial(2), latents, actions)
