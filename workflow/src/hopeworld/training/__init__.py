@@ -1,0 +1,1 @@
+"""Training of both predictors on domain A: one objective, one loop, one gate."""
