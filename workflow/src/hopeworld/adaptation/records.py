@@ -1,0 +1,113 @@
+"""Rows of the stream, probe and memory tables (`schema.STREAM`, `PROBES`, `MEMORY`)."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from hopeworld.adaptation.adapter import Update
+from hopeworld.files import atomic
+from hopeworld.models.predictor import Trace
+from hopeworld.schema import MEMORY, PROBES, REGIONS, STREAM
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where in a stream a row belongs."""
+
+    k: int
+    phase: str
+    clip: int
+
+
+@dataclass(frozen=True)
+class Score:
+    """Token errors of predictions and of persistence, with the object's patches."""
+
+    loss: Float[Tensor, "t P"]
+    persistence: Float[Tensor, "t P"]
+    mask: Bool[Tensor, "t P"]
+
+    def regions(self, step: int) -> dict[str, tuple[float, float]]:
+        """Mean loss and persistence of one step, per region."""
+        mask = self.mask[step]
+        chosen = {"object": mask, "background": ~mask, "all": mask | ~mask}
+        return {
+            name: (
+                float(self.loss[step][chosen[name]].mean()),
+                float(self.persistence[step][chosen[name]].mean()),
+            )
+            for name in REGIONS
+        }
+
+
+@dataclass
+class Records:
+    """Collects the rows of one run.
+
+    run: the columns that every row shares: run, seed, order, method.
+    """
+
+    run: dict[str, Any]
+    stream: list[dict[str, Any]] = field(default_factory=list)
+    probes: list[dict[str, Any]] = field(default_factory=list)
+    memory: list[dict[str, Any]] = field(default_factory=list)
+
+    def add_transition(
+        self, place: Place, t: int, score: Score, update: Update, measured: dict[str, float]
+    ) -> None:
+        """One online transition; `measured` holds drift and time_ms."""
+        shared = {"grad_norm_pre": update.grad_norm, "clipped": update.clipped, **measured}
+        self._add_regions(place, t, "online", score.regions(0), shared)
+
+    def add_rollout(self, place: Place, score: Score) -> None:
+        """A free rollout: t is the horizon, from 1."""
+        shared = dict.fromkeys(("grad_norm_pre", "drift", "time_ms"), float("nan"))
+        for step in range(len(score.loss)):
+            regions = score.regions(step)
+            self._add_regions(place, step + 1, "rollout", regions, {"clipped": False, **shared})
+
+    def _add_regions(
+        self,
+        place: Place,
+        t: int,
+        kind: str,
+        regions: dict[str, tuple[float, float]],
+        shared: dict[str, Any],
+    ) -> None:
+        for region, (loss, persistence) in regions.items():
+            row = {"k": place.k, "phase": place.phase, "clip": place.clip, "t": t, "kind": kind}
+            row |= {"region": region, "loss": loss, "persistence": persistence}
+            self.stream.append({**self.run, **row, **shared})
+
+    def add_probe(self, k: int, phase: str, domain: str, means: dict[str, tuple]) -> None:
+        """Mean losses over the probe clips of one domain after k clips of the stream."""
+        for region, (loss, persistence) in means.items():
+            row = {"k": k, "phase": phase, "domain": domain, "region": region}
+            self.probes.append({**self.run, **row, "loss": loss, "persistence": persistence})
+
+    def add_trace(self, place: Place, t: int, trace: Trace) -> None:
+        """The memories' diagnostics of one transition."""
+        shared = {**self.run, "k": place.k, "phase": place.phase, "t": t}
+        for (layer, memory, name), notes in trace.items():
+            values = notes[-1].reshape(-1).tolist()
+            heads = range(len(values)) if notes[-1].ndim else [-1]
+            for head, value in zip(heads, values, strict=True):
+                row = {"layer": layer, "head": head, "memory": memory, "name": name}
+                self.memory.append({**shared, **row, "value": value})
+
+    def write(self, stream: os.PathLike, probes: os.PathLike, memory: os.PathLike) -> None:
+        """Write the three tables, each atomically, with exactly the columns of the schema."""
+        columns = [name for name in STREAM if name != "loss_frozen"]
+        for path, rows, names in (
+            (stream, self.stream, columns),
+            (probes, self.probes, list(PROBES)),
+            (memory, self.memory, list(MEMORY)),
+        ):
+            with atomic(path) as part:
+                pd.DataFrame(rows, columns=names).to_parquet(part, index=False)
