@@ -1,0 +1,216 @@
+"""The metrics of an A-B-A stream as pure functions of numpy arrays.
+
+Losses are L1 in LayerNorm space, scored before the update; lower is better. L is the loss of a
+clip, L0 that of the frozen twin on the same clip, P that of persistence, g = L0 - L the gain.
+Arrays hold one value per clip in stream order. NaN marks a clip without patches of the region and
+drops out; inf marks a loss that diverged and stays. "NA" is returned as NaN, never as 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import isotonic_regression, least_squares
+
+from hopeworld.evaluation.statistics import interval
+
+SHORTEST_HALF_LIFE = 0.1
+LONGEST_HALF_LIFE = 16.0
+
+
+@dataclass(frozen=True)
+class Duration:
+    """A number of clips; `censored` says that it is only a lower bound, NaN clips mean NA."""
+
+    clips: float
+    censored: bool
+
+
+NOT_DEFINED = Duration(float("nan"), False)
+
+
+def clip_mean(values: np.ndarray) -> np.ndarray:
+    """Mean over the transitions of each clip: [K, T] -> [K]; NaN where no transition counts."""
+    present = ~np.isnan(values)
+    total = np.where(present, values, 0.0).sum(axis=1)
+    count = present.sum(axis=1)
+    return np.divide(total, count, out=np.full(len(values), np.nan), where=count > 0)
+
+
+def mean(values: np.ndarray) -> float:
+    """Mean over the clips that count; NaN where there is none."""
+    kept = values[~np.isnan(values)]
+    return float(kept.mean()) if kept.size else float("nan")
+
+
+def skill(loss: np.ndarray, persistence: np.ndarray) -> float:
+    """S = 1 - sum L / sum P, a ratio of sums; no unit, higher is better.
+
+    1 is a perfect prediction, 0 is persistence, below 0 is worse. NA where sum P is not > 0.
+    """
+    return 1.0 - _ratio_of_sums(loss, persistence)
+
+
+def domain_gap(skill_a: float, skill_b: float) -> float:
+    """Skill on A1 minus skill on B of the frozen twin; skill points, > 0: there is a shift.
+
+    A difference of losses would not do: B moves farther, so its losses are larger anyway.
+    """
+    return skill_a - skill_b
+
+
+def adaptation_gain(gain: np.ndarray) -> float:
+    """Mean of g over B; loss units, + means that adapting helped."""
+    return mean(gain)
+
+
+def asymptotic_gain(gain: np.ndarray, share: float) -> float:
+    """Mean of g over the last `share` of B; loss units, + means that adapting helped."""
+    return mean(last_part(gain, share))
+
+
+def recovered_gap(gain: np.ndarray, persistence: np.ndarray, gap: float, share: float) -> float:
+    """Asymptotic gain in skill points over the domain gap; no unit, 1 = the gap is closed.
+
+    (sum g / sum P over the last `share` of B) / gap. Not clipped: below 0 and above 1 do occur.
+    NA where the gap is not > 0: then there is nothing to recover.
+    """
+    points = _ratio_of_sums(last_part(gain, share), last_part(persistence, share))
+    return points / gap if gap > 0 else float("nan")
+
+
+def half_life(gain: np.ndarray, block_clips: int, confidence: float) -> Duration:
+    """Half-life h of g_k = G (1 - 2^(-(k - n1) / h)) over B; clips, lower is faster.
+
+    `gain` holds g of every clip of B, so the first has k - n1 = 1. NA unless the gain is positive
+    (`is_positive`) and the fitted G is > 0: a null stream has no speed. Censored at the length of
+    B where h is longer than B. Below about one clip h says only "within the first clip".
+    """
+    if not is_positive(gain, block_clips, confidence):
+        return NOT_DEFINED
+    asymptote, clips = fit_saturation(gain)
+    if not asymptote > 0:
+        return NOT_DEFINED
+    return Duration(min(clips, float(len(gain))), clips > len(gain))
+
+
+def is_positive(gain: np.ndarray, block_clips: int, confidence: float) -> bool:
+    """Whether the t interval over blocks of `block_clips` clips excludes 0 from below.
+
+    Clips of an episode share their physics, so blocks and not clips are the sample. False with
+    fewer than two blocks.
+    """
+    blocks = [mean(gain[i : i + block_clips]) for i in range(0, len(gain), block_clips)]
+    return interval(np.array(blocks), confidence).low > 0
+
+
+def fit_saturation(gain: np.ndarray) -> tuple[float, float]:
+    """Least-squares (G, h) of g_k = G (1 - 2^(-(k - n1) / h)): loss units, clips.
+
+    G is linear and is eliminated, so the fit is over log h alone; h stays between 0.1 clips and
+    16 times the length of `gain`, where the curve is a step or a straight line. NaN for fewer than
+    three clips that count.
+    """
+    counts = np.isfinite(gain)
+    if counts.sum() < 3:
+        return float("nan"), float("nan")
+    exposure, gain, longest = np.arange(1, len(gain) + 1)[counts], gain[counts], len(gain)
+
+    def residual(log_h: np.ndarray) -> np.ndarray:
+        rise = _rise(exposure, log_h)
+        return gain - rise * (rise @ gain) / (rise @ rise)
+
+    bounds = np.log([SHORTEST_HALF_LIFE, LONGEST_HALF_LIFE * longest])
+    starts = np.linspace(*bounds, 16)[1:-1]
+    start = min(starts, key=lambda s: float((residual(s) ** 2).sum()))
+    log_h = least_squares(residual, start, bounds=bounds, x_scale=0.1, xtol=1e-10).x
+    rise = _rise(exposure, log_h)
+    return float(rise @ gain / (rise @ rise)), float(np.exp(log_h[0]))
+
+
+def _rise(exposure: np.ndarray, log_h: np.ndarray) -> np.ndarray:
+    return -np.expm1(-np.log(2.0) * exposure / np.exp(log_h))
+
+
+def clips_to_gain(gain: np.ndarray, fraction: float, asymptote: float) -> Duration:
+    """First clip of B (from 1) where the isotonic fit of g reaches `fraction` of `asymptote`.
+
+    NA where the asymptote is not > 0; censored at the length of B where it is never reached.
+    """
+    if not asymptote > 0:
+        return NOT_DEFINED
+    counts = np.flatnonzero(~np.isnan(gain))
+    fit = isotonic_regression(gain[counts], increasing=True).x
+    reached = counts[fit >= fraction * asymptote]
+    if reached.size == 0:
+        return Duration(float(len(gain)), True)
+    return Duration(float(reached[0] + 1), False)
+
+
+def forgetting(before: float, after: float) -> float:
+    """F = R_n2,A - R_n1,A: probe loss on A after B minus before B; loss units, + means forgot."""
+    return after - before
+
+
+def forgetting_rate(before: float, after: float, persistence: float) -> float:
+    """F / (P_A - R_n1,A): share of the skill on A that B destroyed; no unit, + means forgot.
+
+    1 means no better than persistence, below 0 that B helped A. NA where there was no skill to
+    forget (P_A - R_n1,A not > 0).
+    """
+    learnt = persistence - before
+    return forgetting(before, after) / learnt if learnt > 0 else float("nan")
+
+
+def per_100_clips(rate: float, clips: int) -> float:
+    """The rate per 100 clips of B, to compare streams of different length."""
+    return 100.0 * rate / clips if clips else float("nan")
+
+
+def stream_forgetting(excess: np.ndarray, clips: int) -> float:
+    """Mean of L - L0 over the first `clips` of A2; loss units, + is worse than never adapting."""
+    return mean(excess[:clips])
+
+
+def recovery(excess: np.ndarray, margin: float) -> Duration:
+    """Clips of A2 before L - L0 stays at or below `margin` (loss units); lower is better.
+
+    "Stays" is read off the non-increasing isotonic fit, so one noisy clip neither ends nor
+    prolongs it. 0: from the first clip on. Censored at the length of A2 where it never does.
+    """
+    counts = np.flatnonzero(~np.isnan(excess))
+    if counts.size == 0 or not np.isfinite(margin):
+        return NOT_DEFINED
+    fit = isotonic_regression(excess[counts], increasing=False).x
+    below = counts[fit <= margin]
+    if below.size == 0:
+        return Duration(float(len(excess)), True)
+    return Duration(float(below[0]) if fit[0] > margin else 0.0, False)
+
+
+def final_loss(loss: np.ndarray, share: float) -> float:
+    """Mean of L over the last `share` of a phase; loss units, lower is better."""
+    return mean(last_part(loss, share))
+
+
+def rollout_curve(loss: np.ndarray) -> np.ndarray:
+    """Mean loss of free rollouts by horizon: [K, H] -> [H]; lower is better."""
+    return clip_mean(loss.T)
+
+
+def anytime_loss(loss_b: np.ndarray, loss_a2: np.ndarray) -> float:
+    """Mean of L over B and A2 together; loss units, lower is better."""
+    return mean(np.concatenate([loss_b, loss_a2]))
+
+
+def last_part(values: np.ndarray, share: float) -> np.ndarray:
+    """The last `share` of the clips of a phase, rounded up: never none."""
+    count = int(np.ceil(share * len(values) - 1e-9))
+    return values[len(values) - count :]
+
+
+def _ratio_of_sums(numerator: np.ndarray, denominator: np.ndarray) -> float:
+    counts = ~(np.isnan(numerator) | np.isnan(denominator))
+    total = float(denominator[counts].sum())
+    return float(numerator[counts].sum()) / total if total > 0 else float("nan")

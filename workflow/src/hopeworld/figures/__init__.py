@@ -1,0 +1,1 @@
+"""Figures: tables in, PDF, PNG and CSV out. Never reads checkpoints or features."""

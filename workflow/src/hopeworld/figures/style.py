@@ -1,0 +1,151 @@
+"""One look for all figures: exact width, embedded fonts, one colour per method, the same bytes.
+
+Colours are Okabe and Ito's, told apart by the colour-blind; markers and dashes say it twice.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from hopeworld import files, settings
+from hopeworld.evaluation.labels import PERSISTENCE, PHASES, stamp
+
+BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
+BLUE, VERMILLION, PURPLE, GREY = "#0072B2", "#D55E00", "#CC79A7", "#767676"
+DASHED, DOTTED, SOLID = (0, (4, 2)), (0, (1, 1.5)), "-"
+STAMP_SCALE = 0.85
+STAMP_NAME = "stamp"
+POINTS_PER_INCH = 72
+
+
+@dataclass(frozen=True)
+class Paths:
+    """The three files of a figure."""
+
+    pdf: Path
+    png: Path
+    csv: Path
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one method or model is drawn, everywhere."""
+
+    colour: str
+    marker: str
+    dash: Any
+
+
+LOOKS = {
+    "vit_frozen": Look(SKY, "s", DASHED),
+    "vit_tta": Look(BLUE, "o", SOLID),
+    "vit_tta_literal": Look(PURPLE, "v", SOLID),
+    "hope_frozen": Look(ORANGE, "D", DASHED),
+    "hope_per_clip": Look(GREEN, "P", SOLID),
+    "hope": Look(VERMILLION, "^", SOLID),
+    "hope_tta": Look(BLACK, "X", SOLID),
+    "vit_ac": Look(BLUE, "o", SOLID),
+    PERSISTENCE: Look(GREY, "", DOTTED),
+}
+SPARE = [Look(colour, "*", SOLID) for colour in (GREEN, BLACK, PURPLE, SKY, ORANGE)]
+
+
+def look(name: str) -> Look:
+    """The look of a method or model; a name that is not known here gets one by its checksum."""
+    return LOOKS.get(name) or SPARE[zlib.crc32(name.encode()) % len(SPARE)]
+
+
+@contextlib.contextmanager
+def styled(figures: settings.Figures) -> Iterator[None]:
+    """Draw and save under the settings of the thesis; nothing global stays changed."""
+    size = figures.font_pt
+    options = {
+        "font.family": "DejaVu Sans",
+        "font.size": size,
+        "axes.titlesize": size,
+        "axes.labelsize": size,
+        "xtick.labelsize": size,
+        "ytick.labelsize": size,
+        "legend.fontsize": size,
+        "legend.frameon": False,
+        "legend.handlelength": 2.4,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.linewidth": 0.6,
+        "axes.titlelocation": "left",
+        "lines.linewidth": 1.2,
+        "lines.markersize": 3.5,
+        "pdf.fonttype": 42,
+        "savefig.dpi": "figure",
+    }
+    with matplotlib.rc_context(options):
+        yield
+
+
+def new_figure(figures: settings.Figures, height_in: float, metrics: Mapping[str, Any]) -> Figure:
+    """An empty figure as wide as the text block, with the stamp of the study at its foot."""
+    size = STAMP_SCALE * figures.font_pt
+    foot = 1.6 * size / POINTS_PER_INCH / height_in
+    figure = Figure(figsize=(figures.text_width_in, height_in), dpi=figures.dpi)
+    figure.set_layout_engine("constrained", rect=(0, foot, 1, 1 - foot))
+    text = figure.text(0.995, 0.25 * foot, stamp(metrics), ha="right", va="bottom", size=size)
+    text.set(color="0.35", gid=STAMP_NAME)
+    return figure
+
+
+def save(figure: Figure, plotted: pd.DataFrame, paths: Paths) -> None:
+    """Write the figure as PDF and PNG and its numbers as CSV, atomically and without dates.
+
+    Call inside `styled`: the fonts are embedded here.
+    """
+    with files.atomic(paths.pdf) as part:
+        nothing = {"CreationDate": None, "Creator": None, "Producer": None}
+        figure.savefig(part, format="pdf", metadata=nothing)
+    with files.atomic(paths.png) as part:
+        figure.savefig(part, format="png", metadata={"Software": None})
+    with files.atomic(paths.csv) as part:
+        plotted.to_csv(part, index=False, lineterminator="\n")
+
+
+def shade_phases(axis: Axes, phases: Sequence[str], named: bool) -> None:
+    """Shade B behind a plot over the clips of a stream; `phases` has the phase of every clip."""
+    table = pd.Series(phases)
+    for phase, clips in table.groupby(table, sort=False):
+        start, end = clips.index[0] - 0.5, clips.index[-1] + 0.5
+        if phase == "B":
+            axis.axvspan(start, end, color="0.93", zorder=0, linewidth=0)
+        if named:
+            where = ((start + end) / 2, 1.0)
+            axis.annotate(
+                PHASES[phase], where, xycoords=("data", "axes fraction"), xytext=(0, 2),
+                textcoords="offset points", ha="center", va="bottom",
+            )  # fmt: skip
+    axis.set_xlim(-0.5, len(table) - 0.5)
+
+
+def plot_curve(axis: Axes, curve: pd.DataFrame, name: str, text: str, offset: int = 0) -> None:
+    """Plot `mean` over `k` with the band from `low` to `high`, phase by phase, as `name` looks.
+
+    `offset` moves the markers along, so that those of coinciding curves stay apart.
+    """
+    shown = look(name)
+    above = 3 if shown.dash == SOLID else 4
+    for index, (_, part) in enumerate(curve.groupby("phase", sort=False)):
+        axis.fill_between(
+            part["k"], part["low"], part["high"], color=shown.colour, alpha=0.18, linewidth=0
+        )
+        axis.plot(
+            part["k"], part["mean"], color=shown.colour, linestyle=shown.dash, zorder=above,
+            marker=shown.marker, markevery=(offset % len(part), max(1, len(curve) // 9)),
+            label=text if index == 0 else None,
+        )  # fmt: skip
