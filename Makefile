@@ -1,0 +1,72 @@
+# Each target does all of its own set-up; `make` alone lists them.
+# CORES=4 make figures limits the cores, ARGS="--use-conda" adds options to Snakemake.
+PYTHON ?= python3.11
+CORES ?= all
+ARGS ?=
+
+BIN := .venv/bin
+READY := .venv/.ready
+UNFINISHED := .venv/.unfinished
+SNAKEMAKE := $(BIN)/snakemake
+REQUIREMENTS := requirements.txt requirements-dev.txt
+
+.DELETE_ON_ERROR:
+.PHONY: help figures thesis smoke weights test lint format schema setup clean
+
+help:
+	@echo "make figures   every figure, table and report.html of the default study"
+	@echo "make smoke     the smallest study that runs every rule"
+	@echo "make thesis    the study of the thesis: pretrained weights, GPU"
+	@echo "make weights   fetch encoder weights: NAME=a name of resources/weights.yaml"
+	@echo "make test      all tests (TESTS='-m \"not slow\"' leaves out the slow ones)"
+	@echo "make lint      all static checks;  make format  puts files in order"
+	@echo "make schema    rewrite what is generated from settings.py"
+	@echo "make clean     remove .venv, caches and the results of default and smoke"
+
+figures: $(READY)
+	$(SNAKEMAKE) --cores $(CORES) $(ARGS)
+
+smoke: $(READY)
+	$(SNAKEMAKE) --cores $(CORES) $(ARGS) --configfile config/smoke.yaml
+
+thesis: $(READY)
+	$(SNAKEMAKE) --cores $(CORES) $(ARGS) --configfile config/thesis.yaml
+
+weights: $(READY)
+	@test -n "$(NAME)" || { echo "make weights: say which, NAME=vjepa2-vitl-fpc64-256" >&2; exit 2; }
+	$(SNAKEMAKE) resources/weights/$(NAME)/manifest.json --cores 1 $(ARGS)
+
+test: $(READY)
+	$(BIN)/python -m pytest $(TESTS)
+
+lint: $(READY)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/codespell
+	$(SNAKEMAKE) --lint
+
+format: $(READY)
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+	$(BIN)/snakefmt Snakefile workflow
+
+schema: $(READY)
+	$(BIN)/python -m hopeworld.settings_docs
+
+setup: $(READY)
+
+# A killed pip leaves packages that look installed: an unfinished .venv is made anew, as is a broken
+# one. The stamp comes last.
+$(READY): $(REQUIREMENTS) pyproject.toml
+	@test ! -e $(UNFINISHED) && $(BIN)/python -m pip --version >/dev/null 2>&1 \
+		|| $(PYTHON) -m venv --clear .venv
+	@touch $(UNFINISHED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(REQUIREMENTS:%=-r %)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--no-deps --no-build-isolation --editable .
+	@rm $(UNFINISHED) && touch $@
+
+clean:
+	rm -rf .venv results/default results/smoke .pytest_cache .ruff_cache .hypothesis site
+	find . -name __pycache__ -not -path "./.venv/*" -type d -prune -exec rm -rf {} +

@@ -1,0 +1,45 @@
+"""Can HOPE make adaptive world models of video? One workflow from simulation to figures."""
+
+import sys
+from pathlib import Path
+
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+ROOT = Path(str(workflow.current_basedir)).resolve()
+sys.path.insert(0, str(ROOT / "workflow" / "src"))
+
+from hopeworld import settings
+
+
+configfile: str(ROOT / "config" / "config.yaml")
+
+
+try:
+    study = settings.parse(config)
+except settings.SettingsError as error:
+    # One line, without the place in this file that a WorkflowError would add.
+    sys.exit(f"error: {error}")
+
+
+report: "workflow/report/workflow.rst"
+
+
+include: "workflow/rules/layout.smk"
+include: "workflow/rules/dependence.smk"
+include: "workflow/rules/simulation.smk"
+include: "workflow/rules/features.smk"
+include: "workflow/rules/training.smk"
+include: "workflow/rules/adaptation.smk"
+include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/figures.smk"
+include: "workflow/rules/stream_figures.smk"
+include: "workflow/rules/targets.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        rules.report.input,

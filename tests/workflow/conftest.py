@@ -1,0 +1,40 @@
+"""The smoke study, run once for all tests that look at it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from snakemake_runs import checkout, snakemake
+
+
+@dataclass(frozen=True)
+class SmokeRun:
+    """The clone of the workflow, the folder that it worked in, and the seconds that it took."""
+
+    clone: Path
+    folder: Path
+    seconds: float
+
+    @property
+    def arguments(self) -> list[str]:
+        """What makes Snakemake look at this run."""
+        overlay = str(self.clone / "config/smoke.yaml")
+        return ["--configfile", overlay, "--directory", str(self.folder)]
+
+    @property
+    def results(self) -> Path:
+        """The folder of the study."""
+        return self.folder / "results" / "smoke"
+
+
+@pytest.fixture(scope="session")
+def smoke(tmp_path_factory) -> SmokeRun:
+    """Run the smoke study in a folder of its own."""
+    run = SmokeRun(checkout(tmp_path_factory.mktemp("clone")), tmp_path_factory.mktemp("run"), 0.0)
+    started = time.monotonic()
+    done = snakemake(run.clone, "--cores", "2", *run.arguments)
+    assert done.returncode == 0, done.stdout[-6000:]
+    return SmokeRun(run.clone, run.folder, time.monotonic() - started)

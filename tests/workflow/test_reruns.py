@@ -1,0 +1,120 @@
+"""Edit → jobs: what a change reruns, and what it leaves alone.
+
+Every output of the default study is there as an empty file that Snakemake holds to be up to date.
+"""
+
+from __future__ import annotations
+
+import pytest
+from snakemake_runs import (
+    FIGURES,
+    USED,
+    checkout,
+    overlay,
+    plan,
+    read_config,
+    shard_count,
+    snakemake,
+)
+
+DRAWN = dict.fromkeys((*FIGURES, "write_report"), 1)
+SUMMARISED = DRAWN | {"summarise_study": 1}
+CONFIG = read_config()
+SEEDS, ORDERS = CONFIG["seeds"], CONFIG["orders"]
+METHODS = CONFIG["adaptation"]["methods"]
+RUNS = len(SEEDS) * len(ORDERS)
+HOPE_RUNS = RUNS * sum(method["model"] == "hope" for method in METHODS.values())
+TRAINED = {"train_predictor": 2 * len(SEEDS)}
+ADAPTED = SUMMARISED | {"adapt_stream": RUNS * len(METHODS)}
+HOPE = SUMMARISED | {"train_predictor": len(SEEDS), "adapt_stream": HOPE_RUNS}
+SHRUNK = CONFIG["splits"]["stream_3"]["a"] - CONFIG["simulation"]["episode_clips"]
+PACKAGE = "workflow/src/hopeworld"
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    """A clone in which the default study is done."""
+    clone = checkout(tmp_path_factory.mktemp("done"))
+    summary = snakemake(clone, "--summary").stdout.splitlines()
+    outputs = [line.split("\t")[0] for line in summary if line.startswith("results/")]
+    for name in outputs:
+        path = clone / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix:
+            path.touch()
+        else:
+            path.mkdir()
+    # The summary is read for the captions of the report as soon as it is there.
+    (clone / "results/default/metrics.json").write_text("{}")
+    touched = snakemake(clone, "--touch", "--forceall", "--cores", "1")
+    assert touched.returncode == 0, touched.stdout
+    return clone
+
+
+def test_nothing_is_left_to_do(done):
+    assert plan(done) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "jobs"),
+    [
+        ("figures: {font_pt: 9.0}", DRAWN),
+        ("compute: {device: cuda}", {}),
+        ("training: {gate_skill: 0.3}", ADAPTED | TRAINED),
+        ("models: {hope: {depth: 2}}", HOPE),
+        (
+            "adaptation: {methods: {vit_tta: {learning_rate: 0.1}}}",
+            SUMMARISED | {"adapt_stream": RUNS},
+        ),
+        (
+            "encoder: {seed: 1}",
+            ADAPTED | TRAINED | {"encode_clips": shard_count(CONFIG, USED)},
+        ),
+        (
+            f"seeds: {[*SEEDS, 77]}",
+            SUMMARISED | {"train_predictor": 2, "adapt_stream": len(METHODS) * len(ORDERS)},
+        ),
+        (
+            f"orders: {[*ORDERS, 77]}",
+            SUMMARISED | {"adapt_stream": len(METHODS) * len(SEEDS)},
+        ),
+        (
+            f"splits: {{stream_3: {{a: {SHRUNK}}}}}",
+            ADAPTED | {"simulate_clips": 1, "validate_clips": 1, "encode_clips": 1},
+        ),
+    ],
+)
+def test_a_setting_reruns_what_depends_on_it(done, tmp_path, text, jobs):
+    assert plan(done, *overlay(tmp_path, text)) == jobs
+
+
+def test_physics_rerun_everything(done, tmp_path):
+    jobs = plan(done, *overlay(tmp_path, "simulation: {domain_b: {friction_scale: 0.5}}"))
+    assert jobs["simulate_clips"] == shard_count(CONFIG)
+    assert jobs["write_report"] == 1
+
+
+@pytest.mark.parametrize(
+    ("file", "addition", "jobs"),
+    [
+        (f"{PACKAGE}/training/loop.py", "# a comment\n", {}),
+        (f"{PACKAGE}/settings.py", "UNUSED = 1\n", {}),
+        ("workflow/scripts/train_predictor.py", "\n", {}),
+        (f"{PACKAGE}/figures/protocol.py", "UNUSED = 1\n", {"draw_protocol": 1, "write_report": 1}),
+        ("workflow/report/gate.rst", "More.\n", {"write_report": 1}),
+        (
+            f"{PACKAGE}/models/hope/model.py",
+            "UNUSED = 1\n",
+            HOPE,
+        ),
+        (f"{PACKAGE}/adaptation/protocol.py", "UNUSED = 1\n", ADAPTED),
+    ],
+)
+def test_code_reruns_what_runs_it(done, file, addition, jobs):
+    path = done / file
+    text = path.read_text()
+    path.write_text(text + addition)
+    try:
+        assert plan(done) == jobs
+    finally:
+        path.write_text(text)

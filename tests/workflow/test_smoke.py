@@ -1,0 +1,151 @@
+"""The smallest study, run for real in a folder of its own: every rule, every output, the report."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+from snakemake_runs import FIGURES, ROOT, plan, read_config
+
+from hopeworld import schema
+from hopeworld.video.clips import read_clip
+
+pytestmark = pytest.mark.slow
+
+CONFIG = read_config("smoke")
+PARTS = {
+    f"{split}_{domain.upper()}": count
+    for split, size in CONFIG["splits"].items()
+    for domain, count in size.items()
+    if count
+}
+METHODS = CONFIG["adaptation"]["methods"]
+STREAM = {"A1": ("stream_1", "a"), "B": ("stream_2", "b"), "A2": ("stream_3", "a")}
+
+
+@pytest.fixture
+def results(smoke):
+    return smoke.results
+
+
+def test_a_second_run_has_nothing_to_do(smoke):
+    assert plan(smoke.clone, *smoke.arguments) == {}
+
+
+def test_results_stand_in_the_working_folder_alone(smoke):
+    assert not (smoke.clone / "results").exists()
+    assert {path.name for path in smoke.folder.iterdir()} == {".snakemake", "results"}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_clips_and_features_are_whole(results, part):
+    names = sorted(path.name for path in (results / "clips" / part).glob("*.h5"))
+    seen = []
+    for name in names:
+        with h5py.File(results / "clips" / part / name) as table:
+            assert table.attrs["complete"]
+            assert set(table) == set(schema.CLIP_SHARD)
+            clips = table["clip"][:].tolist()
+        with h5py.File(results / "features" / part / name) as shard:
+            assert shard.attrs["complete"]
+            assert "random" in shard.attrs["weights"]
+            assert shard["clip"][:].tolist() == clips
+            patches = (CONFIG["camera"]["image_px"] // 16) ** 2
+            assert shard["latent"].shape == (len(clips), 8, patches, 1024)
+            assert np.isfinite(shard["latent"][:]).all()
+            assert np.ptp(shard["latent"][:]) > 0
+        folder = results / "clips" / part / name.removesuffix(".h5")
+        assert sorted(int(p.stem) for p in folder.glob("*.mp4")) == clips
+        size = CONFIG["camera"]["image_px"]
+        assert read_clip(folder / f"{clips[0]:06d}.mp4").shape == (16, size, size, 3)
+        seen += clips
+    assert seen == list(range(PARTS[part]))
+
+
+def test_the_clips_obey_the_sliding_law(results):
+    validity = json.loads((results / "validity.json").read_text())
+    assert {f"{g['split']}_{g['domain']}" for g in validity["groups"]} == set(PARTS)
+    assert all(group["frame_error"] < validity["limit"] for group in validity["groups"])
+
+
+@pytest.mark.parametrize("model", ["vit_ac", "hope"])
+def test_a_training_leaves_its_history_and_its_gate(results, model):
+    folder = results / "training" / f"{model}_seed0"
+    history = pd.read_parquet(folder / "history.parquet")
+    assert list(history) == list(schema.HISTORY)
+    losses = history[(history["split"] == "train") & (history["name"] == "loss")]
+    assert losses["step"].tolist() == list(range(1, CONFIG["training"]["steps"] + 1))
+    assert losses["value"].iloc[-1] < losses["value"].iloc[0]
+    gate = json.loads((folder / "gate.json").read_text())
+    assert (gate["model"], gate["seed"]) == (model, 0)
+    assert (folder / "weights.safetensors").stat().st_size > 1e5
+
+
+def test_the_stream_has_every_clip_of_every_method(results):
+    stream = pd.read_parquet(results / "tables/stream.parquet")
+    assert set(stream) == set(schema.STREAM)
+    assert set(stream["method"]) == set(METHODS)
+    online = stream[(stream["kind"] == "online") & (stream["region"] == "object")]
+    clips = online.groupby(["method", "phase"])["k"].nunique()
+    for phase, (split, domain) in STREAM.items():
+        assert set(clips.xs(phase, level="phase")) == {CONFIG["splits"][split][domain]}
+    assert (stream.groupby(["method", "kind"])["t"].nunique() == 7).all()
+    assert np.isfinite(online["loss"]).all()
+
+
+def test_a_frozen_method_is_its_own_twin(results):
+    stream = pd.read_parquet(results / "tables/stream.parquet").dropna(subset=["loss"])
+    for name, method in METHODS.items():
+        rows = stream[stream["method"] == name]
+        same = np.array_equal(rows["loss"], rows["loss_frozen"])
+        assert same == (method["twin"] == name)
+
+
+def test_metrics_name_the_weights_and_the_gates(results):
+    metrics = json.loads((results / "metrics.json").read_text())
+    assert metrics["encoder"]["weights"] == "random"
+    assert {run["model"] for run in metrics["gate"]["runs"]} == {"vit_ac", "hope"}
+    assert set(METHODS) <= set(metrics["methods"])
+    gates = pd.read_csv(results / "tables/gate.csv")
+    assert set(gates["model"]) == {"vit_ac", "hope"}
+    assert len(pd.read_csv(results / "tables/final_losses.csv")) > len(METHODS)
+    assert "tabular" in (results / "tables/final_losses.tex").read_text()
+
+
+@pytest.mark.parametrize("name", [rule.removeprefix("draw_") for rule in FIGURES])
+def test_every_figure_has_its_three_files(results, name):
+    figure = results / "figures" / name
+    assert figure.with_suffix(".pdf").read_bytes().startswith(b"%PDF")
+    assert figure.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+    assert len(pd.read_csv(figure.with_suffix(".csv"))) > 0
+
+
+def test_the_report_opens_offline_and_says_what_it_shows(results):
+    page = (results / "report.html").read_text()
+    assert re.findall(r"<(?:script|link|img)[^>]+(?:src|href)=\\?[\"']https?://", page) == []
+    for words in ("<h1>Gate</h1>", "not pretrained", "1 Gate", "2 Figures", "3 Tables", "Commit"):
+        assert words in page
+    metrics = json.loads((results / "metrics.json").read_text())
+    for gate in metrics["gate"]["runs"]:
+        assert f"object skill {gate['skill']:.3f}" in page
+    # docutils writes its complaints about a caption into the page.
+    assert "system-message" not in page
+    assert str(ROOT) not in page
+
+
+def test_every_job_left_a_log_and_a_benchmark(results):
+    jobs = 2 * len(PARTS) + 2 + len(METHODS) + len(FIGURES) + 3
+    extra = sum(PARTS[part] > CONFIG["store"]["clips_per_shard"] for part in PARTS)
+    for folder, ending in (("logs", "log"), ("benchmarks", "tsv")):
+        found = {p.relative_to(results / folder) for p in (results / folder).rglob(f"*.{ending}")}
+        assert len(found) == jobs + 2 * extra
+    assert "Traceback" not in "".join(p.read_text() for p in results.rglob("*.log"))
+
+
+def test_it_stays_small(smoke):
+    """Four minutes on two free cores; the bound leaves room for a busy machine."""
+    assert smoke.seconds < 800

@@ -1,0 +1,44 @@
+"""Adaptation: every method on the stream A1, B, A2, once per seed and order."""
+
+
+rule adapt_stream:
+    input:
+        weights=trained_weights,
+        a1_features=features(STREAM[0]),
+        a1_tables=tables(STREAM[0]),
+        b_features=features(STREAM[1]),
+        b_tables=tables(STREAM[1]),
+        a2_features=features(STREAM[2]),
+        a2_tables=tables(STREAM[2]),
+        probe_a_features=features(PROBE[0]),
+        probe_a_tables=tables(PROBE[0]),
+        probe_b_features=features(PROBE[1]),
+        probe_b_tables=tables(PROBE[1]),
+    output:
+        stream=result("adaptation/{method}_seed{seed}_order{order}/stream.parquet"),
+        probes=result("adaptation/{method}_seed{seed}_order{order}/probes.parquet"),
+        memory=result("adaptation/{method}_seed{seed}_order{order}/memory.parquet"),
+    log:
+        log_of("adapt_stream/{method}_seed{seed}_order{order}"),
+    benchmark:
+        benchmark_of("adapt_stream/{method}_seed{seed}_order{order}")
+    conda:
+        "../../envs/predictor.yaml"
+    # One thread: the runs are many and small, and sums have one order.
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=120,
+        gpu=GPU,
+        disk_mb=200,
+    params:
+        method=lambda wildcards: wildcards.method,
+        seed=lambda wildcards: int(wildcards.seed),
+        order=lambda wildcards: int(wildcards.order),
+        adaptation=method_section,
+        parts=["a1", "b", "a2", "probe_a", "probe_b"],
+        code=lambda wildcards: model_code("hopeworld.adaptation.protocol", model_of(wildcards)),
+    message:
+        "Adapt {wildcards.method}, seed {wildcards.seed}, order {wildcards.order}"
+    script:
+        "../scripts/adapt_stream.py"

@@ -1,0 +1,54 @@
+"""What a job depends on beside its files: settings and code, for `params`; and what it runs on."""
+
+import functools
+import hashlib
+import json
+from dataclasses import asdict
+
+from hopeworld.provenance import closure, fingerprint, run_manifest
+
+# One GPU for each job of a stage that uses one. `compute.device` is nobody's param: it changes where
+# a result comes from, not what it is.
+GPU = int(study.compute.device == "cuda")
+DRAWING = {"mem_mb": 2000, "runtime": 20, "gpu": 0, "disk_mb": 20}
+VERSIONS = ("snakemake", "torch", "transformers", "pybullet", "numpy", "pandas", "matplotlib")
+
+
+def section(name):
+    """A section of the settings as plain values."""
+    return asdict(getattr(study, name))
+
+
+def model_section(wildcards):
+    """The settings of the job's predictor."""
+    return section("models")[wildcards.model]
+
+
+def method_section(wildcards):
+    """The settings of adaptation with the job's method and no other."""
+    own = section("adaptation")["methods"][wildcards.method]
+    return section("adaptation") | {"methods": {wildcards.method: own}}
+
+
+@functools.cache
+def model_code(module, model):
+    """The fingerprint of `module` in a job that runs one predictor and never the other."""
+    needed = closure(PREDICTORS[model])
+    others = [other for other in PREDICTORS.values() if other not in needed]
+    return fingerprint(module, without=others)
+
+
+def study_metrics():
+    """What the summary found; empty before there is a summary."""
+    path = Path(result("metrics.json"))
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def captions_hash():
+    """A digest of the captions: an edit of one writes the report again."""
+    captions = sorted((ROOT / "workflow" / "report").glob("*.rst"))
+    return hashlib.sha256(b"\0".join(path.read_bytes() for path in captions)).hexdigest()
+
+
+# For the captions of the report alone: no rule has any of it in its params.
+config["report"] = run_manifest(ROOT, dict(config), VERSIONS) | {"metrics": study_metrics()}

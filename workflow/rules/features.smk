@@ -1,0 +1,56 @@
+"""Features: the frozen V-JEPA 2 encoder, its weights and its shards."""
+
+
+rule fetch_weights:
+    output:
+        record=weights_record("{weights}"),
+    log:
+        "logs/fetch_weights/{weights}.log",
+    benchmark:
+        "logs/fetch_weights/{weights}.tsv"
+    localrule: True
+    conda:
+        "../../envs/encoder.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=120,
+        gpu=0,
+        disk_mb=3000,
+    params:
+        weights=lambda wildcards: wildcards.weights,
+        entry=lambda wildcards: FETCHED[wildcards.weights],
+    message:
+        "Fetch the encoder weights {wildcards.weights} and compare their sha256"
+    script:
+        "../scripts/fetch_weights.py"
+
+
+rule encode_clips:
+    input:
+        table=result("clips/{split}_{domain}/{shard}.h5"),
+        videos=result("clips/{split}_{domain}/{shard}"),
+        weights=encoder_weights,
+    output:
+        features=result("features/{split}_{domain}/{shard}.h5"),
+    log:
+        log_of("encode_clips/{split}_{domain}_{shard}"),
+    benchmark:
+        benchmark_of("encode_clips/{split}_{domain}_{shard}")
+    conda:
+        "../../envs/encoder.yaml"
+    # The one stage that gains from a second core; all others are many small jobs.
+    threads: 2
+    resources:
+        mem_mb=4000,
+        runtime=60,
+        gpu=GPU,
+        disk_mb=feature_mb,
+    params:
+        encoder=section("encoder"),
+        image_px=study.camera.image_px,
+        code=fingerprint("hopeworld.features.encoder"),
+    message:
+        "Encode clips {wildcards.split} {wildcards.domain}, shard {wildcards.shard}"
+    script:
+        "../scripts/encode_clips.py"

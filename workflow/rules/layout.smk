@@ -1,0 +1,134 @@
+"""Where files are, and which shards, trainings and runs there are."""
+
+import math
+import os
+
+import yaml
+
+from hopeworld.settings import CLIP_FRAMES, PATCH_PX, SPLITS, TUBELET_FRAMES
+
+RESULTS = f"results/{study.study}"
+RESOURCES = os.path.relpath(ROOT / "resources")
+DOMAINS = ("A", "B")
+STREAM = (("stream_1", "A"), ("stream_2", "B"), ("stream_3", "A"))
+PROBE = (("probe", "A"), ("probe", "B"))
+PREDICTORS = {"vit_ac": "hopeworld.models.vit_ac", "hope": "hopeworld.models.hope.model"}
+
+# Encoders that resources/weights.yaml knows; any other name is a folder or a file of the user's.
+FETCHED = yaml.safe_load((ROOT / "resources" / "weights.yaml").read_text())
+
+
+wildcard_constraints:
+    domain="|".join(DOMAINS),
+    split="|".join(SPLITS),
+    shard=r"\d{5}",
+    model="|".join(PREDICTORS),
+    method="|".join(study.adaptation.methods),
+    seed=r"\d+",
+    order=r"\d+",
+    weights="|".join(FETCHED),
+
+
+def result(path):
+    """A file of this study."""
+    return f"{RESULTS}/{path}"
+
+
+def log_of(job):
+    """The log of a job; everything that it printed."""
+    return result(f"logs/{job}.log")
+
+
+def benchmark_of(job):
+    """The time and memory of a job."""
+    return result(f"benchmarks/{job}.tsv")
+
+
+def clip_count(split, domain):
+    """How many clips a split has in a domain."""
+    return getattr(study.splits[split], domain.lower())
+
+
+def all_parts():
+    """Every (split, domain) that has clips."""
+    return [(s, d) for s in SPLITS for d in DOMAINS if clip_count(s, d)]
+
+
+def shards(split, domain):
+    """The names of the shards of a split in a domain."""
+    count = math.ceil(clip_count(split, domain) / study.store.clips_per_shard)
+    return [f"{shard:05d}" for shard in range(count)]
+
+
+def shard_range(wildcards):
+    """First clip of a shard and the one after its last."""
+    first = int(wildcards.shard) * study.store.clips_per_shard
+    end = first + study.store.clips_per_shard
+    return [first, min(end, clip_count(wildcards.split, wildcards.domain))]
+
+
+def tables(*parts):
+    """The clip tables of some (split, domain), in order."""
+    return [result(f"clips/{s}_{d}/{n}.h5") for s, d in parts for n in shards(s, d)]
+
+
+def features(*parts):
+    """The feature shards of some (split, domain), in the order of their tables."""
+    return [result(f"features/{s}_{d}/{n}.h5") for s, d in parts for n in shards(s, d)]
+
+
+def feature_mb(wildcards):
+    """Disk that a feature shard takes, in MB."""
+    first, end = shard_range(wildcards)
+    patches = (study.camera.image_px // PATCH_PX) ** 2
+    values = (end - first) * CLIP_FRAMES // TUBELET_FRAMES * patches * 1024
+    return 1 + math.ceil(2 * values / 1e6)
+
+
+def weights_record(weights):
+    """What `fetch_weights` leaves beside the weights that it fetched."""
+    return f"{RESOURCES}/weights/{weights}/manifest.json"
+
+
+def encoder_weights(wildcards):
+    """The weights that an encoding job waits for: none for `random`."""
+    weights = study.encoder.weights
+    if weights == "random":
+        return []
+    return weights_record(weights) if weights in FETCHED else weights
+
+
+def model_of(wildcards):
+    """The predictor of a method."""
+    return study.adaptation.methods[wildcards.method].model
+
+
+def trained_weights(wildcards):
+    """The predictor that a run of the stream starts from."""
+    return result(f"training/{model_of(wildcards)}_seed{wildcards.seed}/weights.safetensors")
+
+
+def trainings(pattern):
+    """A path of every training that a method uses; holds {model} and {seed}."""
+    used = sorted({method.model for method in study.adaptation.methods.values()})
+    return expand(result(pattern), model=used, seed=study.seeds)
+
+
+def runs(pattern):
+    """A path of every run of the stream; holds {method}, {seed} and {order}."""
+    return expand(
+        result(pattern), method=study.adaptation.methods, seed=study.seeds, order=study.orders
+    )
+
+
+def figure_files(name):
+    """PDF, PNG and CSV of a figure; the first two go into the report."""
+    files = {suffix: result(f"figures/{name}.{suffix}") for suffix in ("png", "pdf", "csv")}
+    for suffix in ("png", "pdf"):
+        files[suffix] = report(
+            files[suffix],
+            caption=f"../report/{name}.rst",
+            category="2 Figures",
+            labels={"figure": name.replace("_", " "), "format": suffix.upper()},
+        )
+    return files

@@ -1,0 +1,57 @@
+"""Clips: one object, one push, two domains."""
+
+
+rule simulate_clips:
+    output:
+        table=result("clips/{split}_{domain}/{shard}.h5"),
+        videos=directory(result("clips/{split}_{domain}/{shard}")),
+    log:
+        log_of("simulate_clips/{split}_{domain}_{shard}"),
+    benchmark:
+        benchmark_of("simulate_clips/{split}_{domain}_{shard}")
+    conda:
+        "../../envs/simulation.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=20,
+        gpu=0,
+        disk_mb=100,
+    params:
+        split=lambda wildcards: wildcards.split,
+        domain=lambda wildcards: wildcards.domain,
+        clips=shard_range,
+        simulation=section("simulation"),
+        appearance=section("appearance"),
+        camera=section("camera"),
+        code=fingerprint("hopeworld.simulation.shards"),
+    message:
+        "Simulate and draw clips {wildcards.split} {wildcards.domain}, shard {wildcards.shard}"
+    script:
+        "../scripts/simulate_clips.py"
+
+
+rule validate_clips:
+    input:
+        tables=tables(*all_parts()),
+    output:
+        validity=result("validity.json"),
+    log:
+        log_of("validate_clips"),
+    benchmark:
+        benchmark_of("validate_clips")
+    conda:
+        "../../envs/simulation.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=20,
+        gpu=0,
+        disk_mb=1,
+    params:
+        simulation=section("simulation"),
+        code=fingerprint("hopeworld.simulation.validity"),
+    message:
+        "Compare the clips with the sliding law"
+    script:
+        "../scripts/validate_clips.py"

@@ -1,0 +1,37 @@
+"""Training: both predictors on domain A, once per seed."""
+
+
+rule train_predictor:
+    input:
+        train_features=features(("train", "A")),
+        train_tables=tables(("train", "A")),
+        validation_features=features(("validation", "A")),
+        validation_tables=tables(("validation", "A")),
+    output:
+        weights=result("training/{model}_seed{seed}/weights.safetensors"),
+        last=result("training/{model}_seed{seed}/last.safetensors"),
+        history=result("training/{model}_seed{seed}/history.parquet"),
+        gate=result("training/{model}_seed{seed}/gate.json"),
+    log:
+        log_of("train_predictor/{model}_seed{seed}"),
+    benchmark:
+        benchmark_of("train_predictor/{model}_seed{seed}")
+    conda:
+        "../../envs/predictor.yaml"
+    # One thread: with the models side by side that is faster, and sums have one order.
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=120,
+        gpu=GPU,
+        disk_mb=1000,
+    params:
+        model=lambda wildcards: wildcards.model,
+        seed=lambda wildcards: int(wildcards.seed),
+        settings=model_section,
+        training=section("training"),
+        code=lambda wildcards: model_code("hopeworld.training.loop", wildcards.model),
+    message:
+        "Train {wildcards.model}, seed {wildcards.seed}"
+    script:
+        "../scripts/train_predictor.py"

@@ -1,0 +1,21 @@
+"""Encode one shard of clips with the frozen encoder."""
+
+from pathlib import Path
+
+from hopeworld import runlog, settings
+from hopeworld.device import claimed
+from hopeworld.features.encoder import EncodeJob, encode_shard
+from hopeworld.features.weights import vit_large
+
+with runlog.written_to(snakemake.log[0]), claimed(snakemake.config["compute"]) as device:
+    given = snakemake.params
+    job = EncodeJob(
+        table=Path(snakemake.input.table),
+        clips=Path(snakemake.input.videos),
+        output=Path(snakemake.output.features),
+        resources=Path(snakemake.scriptdir).resolve().parents[1] / "resources",
+        settings=settings.read(settings.Encoder, given.encoder, "encoder"),
+        architecture=vit_large(given.image_px),
+        device=device,
+    )
+    encode_shard(job)
