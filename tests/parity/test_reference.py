@@ -1,4 +1,4 @@
-"""ViT-AC against a slow, literal reading of Meta's predictor: dense mask, one rotation per token."""
+"""ViT-AC against a slow, literal reading of Meta's predictor: dense mask, token by token."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Adaptation: every method on the stream A1, B, A2, once per seed and order."""
+"""Adaptation: every method on the stream A1, B, A2, once per seed and order; rates on their own."""
 
 
 rule adapt_stream:
@@ -42,3 +42,68 @@ rule adapt_stream:
         "Adapt {wildcards.method}, seed {wildcards.seed}, order {wildcards.order}"
     script:
         "../scripts/adapt_stream.py"
+
+
+rule tune_method:
+    input:
+        weights=trained_weights,
+        a1_features=features(TUNING[0]),
+        a1_tables=tables(TUNING[0]),
+        b_features=features(TUNING[1]),
+        b_tables=tables(TUNING[1]),
+        a2_features=features(TUNING[2]),
+        a2_tables=tables(TUNING[2]),
+    output:
+        stream=result("tuning/{method}_rate{rate}_seed{seed}/stream.parquet"),
+        probes=result("tuning/{method}_rate{rate}_seed{seed}/probes.parquet"),
+        memory=result("tuning/{method}_rate{rate}_seed{seed}/memory.parquet"),
+    log:
+        log_of("tune_method/{method}_rate{rate}_seed{seed}"),
+    benchmark:
+        benchmark_of("tune_method/{method}_rate{rate}_seed{seed}")
+    conda:
+        "../../envs/predictor.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=60,
+        gpu=GPU,
+        disk_mb=200,
+    params:
+        method=lambda wildcards: wildcards.method,
+        rate=lambda wildcards: float(wildcards.rate),
+        seed=lambda wildcards: int(wildcards.seed),
+        adaptation=method_section,
+        parts=["a1", "b", "a2"],
+        code=lambda wildcards: model_code("hopeworld.adaptation.protocol", model_of(wildcards)),
+    message:
+        "Tune {wildcards.method}, rate {wildcards.rate}, seed {wildcards.seed}"
+    script:
+        "../scripts/tune_method.py"
+
+
+rule compare_rates:
+    input:
+        streams=tuning_runs("tuning/{method}_rate{rate}_seed{seed}/stream.parquet"),
+    output:
+        table=result("tables/tuning.csv"),
+    log:
+        log_of("compare_rates"),
+    benchmark:
+        benchmark_of("compare_rates")
+    conda:
+        "../../envs/evaluation.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+        gpu=0,
+        disk_mb=10,
+    params:
+        tuning=section("adaptation")["tuning"],
+        seeds=list(study.seeds),
+        code=fingerprint("hopeworld.evaluation.tuning"),
+    message:
+        "Compare the rates on the tuning stream"
+    script:
+        "../scripts/compare_rates.py"

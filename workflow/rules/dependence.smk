@@ -27,7 +27,7 @@ def model_section(wildcards):
 def method_section(wildcards):
     """The settings of adaptation with the job's method and no other."""
     own = section("adaptation")["methods"][wildcards.method]
-    return section("adaptation") | {"methods": {wildcards.method: own}}
+    return section("adaptation") | {"methods": {wildcards.method: own}, "tuning": {}}
 
 
 @functools.cache
@@ -38,10 +38,15 @@ def model_code(module, model):
     return fingerprint(module, without=others)
 
 
-def study_metrics():
-    """What the summary found; empty before there is a summary."""
+def findings():
+    """What the captions of the report say of the metrics; empty before there are any."""
     path = Path(result("metrics.json"))
-    return json.loads(path.read_text()) if path.exists() else {}
+    metrics = json.loads(path.read_text()) if path.exists() else {}
+    if not metrics:
+        return {}
+    adapting = [name for name, twin in metrics["twins"].items() if name != twin]
+    gains = {name: metrics["methods"][name]["adaptation_gain"]["mean"] for name in adapting}
+    return {"gate": metrics["gate"], "gains": gains}
 
 
 def captions_hash():
@@ -51,4 +56,4 @@ def captions_hash():
 
 
 # For the captions of the report alone: no rule has any of it in its params.
-config["report"] = run_manifest(ROOT, dict(config), VERSIONS) | {"metrics": study_metrics()}
+config["report"] = run_manifest(ROOT, dict(config), VERSIONS) | {"found": findings()}

@@ -11,6 +11,7 @@ RESULTS = f"results/{study.study}"
 RESOURCES = os.path.relpath(ROOT / "resources")
 DOMAINS = ("A", "B")
 STREAM = (("stream_1", "A"), ("stream_2", "B"), ("stream_3", "A"))
+TUNING = (("tuning_1", "A"), ("tuning_2", "B"), ("tuning_3", "A"))
 PROBE = (("probe", "A"), ("probe", "B"))
 PREDICTORS = {"vit_ac": "hopeworld.models.vit_ac", "hope": "hopeworld.models.hope.model"}
 
@@ -26,6 +27,7 @@ wildcard_constraints:
     method="|".join(study.adaptation.methods),
     seed=r"\d+",
     order=r"\d+",
+    rate=r"[0-9.e-]+",
     weights="|".join(FETCHED),
 
 
@@ -119,6 +121,16 @@ def runs(pattern):
     return expand(
         result(pattern), method=study.adaptation.methods, seed=study.seeds, order=study.orders
     )
+
+
+def tuning_runs(pattern):
+    """A path of every run on the tuning stream; holds {method}, {rate} and {seed}."""
+    return [
+        result(pattern.format(method=method, rate=f"{rate:g}", seed=seed))
+        for method, rates in study.adaptation.tuning.items()
+        for rate in rates
+        for seed in study.seeds
+    ]
 
 
 def figure_files(name):

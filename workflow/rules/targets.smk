@@ -37,6 +37,12 @@ rule adaptation:
     localrule: True
 
 
+rule tuning:
+    input:
+        result("tables/tuning.csv"),
+    localrule: True
+
+
 rule evaluation:
     input:
         result("metrics.json"),

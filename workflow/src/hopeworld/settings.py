@@ -208,15 +208,21 @@ class Method:
     look_back_rate: float = key("step of HOPE's CMS deltas along their gradient; 0 is off", low=0)
     twin: str = key("the frozen method that the gain is measured against")
 
+    @property
+    def rate(self) -> float:
+        """The rate that tuning compares: TTA's step if the method adapts, else the look-back's."""
+        return self.learning_rate if self.adapt != "none" else self.look_back_rate
+
 
 @dataclass(frozen=True)
 class Adaptation:
-    """The A-B-A stream."""
+    """The A-B-A stream. A rate is a method's learning_rate, or HOPE's look_back_rate."""
 
     clip_norm: float = key("bound on the gradient norm of a TTA step", above=0)
     probe_every: int = key("clips between two probe points", low=1)
     diagnose_every: int = key("clips between two rows of memory diagnostics", low=1)
     methods: dict[str, Method] = key("contestants by name")
+    tuning: dict[str, tuple[float, ...]] = key("rates to compare on the tuning stream, by method")
 
 
 @dataclass(frozen=True)
@@ -397,6 +403,7 @@ def check_study(study: Study) -> None:
     _check_splits(study)
     _check_models(study.models)
     _check_methods(study.adaptation.methods)
+    _check_tuning(study.adaptation, study.splits)
 
 
 def _check_names(study: Study) -> None:
@@ -505,3 +512,24 @@ def _check_methods(methods: Mapping[str, Method]) -> None:
         if method.model == "vit_ac" and (method.look_back_rate or method.scope != "carry"):
             remedy = "set look_back_rate: 0 and scope: carry"
             raise SettingsError(where, method.model, "has no memory", remedy)
+
+
+def _check_tuning(adaptation: Adaptation, splits: Mapping[str, SplitSize]) -> None:
+    for split, domain in (("tuning_1", "a"), ("tuning_2", "b"), ("tuning_3", "a")):
+        if adaptation.tuning and getattr(splits[split], domain) == 0:
+            remedy = "adaptation.tuning compares rates on these clips"
+            raise SettingsError(f"splits.{split}.{domain}", 0, "empty", remedy)
+    for name, rates in adaptation.tuning.items():
+        where = f"adaptation.tuning.{name}"
+        if name not in adaptation.methods:
+            remedy = f"use a name of adaptation.methods: {_listed(adaptation.methods)}"
+            raise SettingsError(where, list(rates), "no such method", remedy)
+        if adaptation.methods[name].rate == 0 or not rates or min(rates) <= 0:
+            remedy = "give positive rates of a method that learns online"
+            raise SettingsError(where, list(rates), "nothing to tune", remedy)
+
+
+def with_rate(method: Method, rate: float) -> Method:
+    """The method with another rate: TTA's learning_rate if it adapts, else the look_back_rate."""
+    field = "learning_rate" if method.adapt != "none" else "look_back_rate"
+    return dataclasses.replace(method, **{field: rate})

@@ -82,7 +82,7 @@ def _type_schema(hint: Any, metadata: typing.Mapping[str, Any]) -> dict[str, Any
     if origin is Literal:
         return {"enum": list(arguments)}
     if origin is dict:
-        return {"type": "object", "additionalProperties": _section_schema(arguments[1])}
+        return {"type": "object", "additionalProperties": _type_schema(arguments[1], metadata)}
     if origin is tuple:
         size = {} if arguments[-1] is Ellipsis else dict.fromkeys(_SIZES, len(arguments))
         return {"type": "array", "items": _type_schema(arguments[0], metadata)} | size
@@ -104,9 +104,14 @@ def _sections(kind: type, path: str) -> list[tuple[str, type]]:
         below = f"{path}.{name}" if path else name
         if dataclasses.is_dataclass(hint):
             found += _sections(hint, below)
-        elif typing.get_origin(hint) is dict:
-            found += _sections(typing.get_args(hint)[1], f"{below}.<name>")
+        elif dataclasses.is_dataclass(_by_name(hint)):
+            found += _sections(_by_name(hint), f"{below}.<name>")
     return found
+
+
+def _by_name(hint: Any) -> Any:
+    """The type of the values of a mapping by name; None for any other type."""
+    return typing.get_args(hint)[1] if typing.get_origin(hint) is dict else None
 
 
 def _section_table(path: str, kind: type) -> str:
@@ -136,7 +141,7 @@ def _words(hint: Any) -> str:
     if origin is Literal:
         return ", ".join(f"`{choice}`" for choice in arguments)
     if origin is dict:
-        return "sections by name"
+        return f"{_words(arguments[1])}, by name"
     if origin is tuple and arguments[-1] is Ellipsis:
         return f"list: {_words(arguments[0])}"
     if origin is tuple:
