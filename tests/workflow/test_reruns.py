@@ -28,7 +28,16 @@ TRAINED = {"train_predictor": 2 * len(SEEDS)}
 ADAPTED = SUMMARISED | {"adapt_stream": RUNS * len(METHODS)}
 HOPE = SUMMARISED | {"train_predictor": len(SEEDS), "adapt_stream": HOPE_RUNS}
 SHRUNK = CONFIG["splits"]["stream_3"]["a"] - CONFIG["simulation"]["episode_clips"]
+TTA = ("adaptation", "methods", "vit_tta", "learning_rate")
 PACKAGE = "workflow/src/hopeworld"
+
+
+def changed(*path: str) -> float:
+    """Another value of a number of the default study."""
+    value = CONFIG
+    for name in path:
+        value = value[name]
+    return value + 1 if isinstance(value, int) else round(0.9 * value, 6)
 
 
 @pytest.fixture(scope="module")
@@ -58,16 +67,16 @@ def test_nothing_is_left_to_do(done):
 @pytest.mark.parametrize(
     ("text", "jobs"),
     [
-        ("figures: {font_pt: 9.0}", DRAWN),
+        (f"figures: {{font_pt: {changed('figures', 'font_pt')}}}", DRAWN),
         ("compute: {device: cuda}", {}),
-        ("training: {gate_skill: 0.3}", ADAPTED | TRAINED),
-        ("models: {hope: {depth: 2}}", HOPE),
+        (f"training: {{gate_skill: {changed('training', 'gate_skill')}}}", ADAPTED | TRAINED),
+        (f"models: {{hope: {{depth: {changed('models', 'hope', 'depth')}}}}}", HOPE),
         (
-            "adaptation: {methods: {vit_tta: {learning_rate: 0.1}}}",
+            f"adaptation: {{methods: {{vit_tta: {{learning_rate: {changed(*TTA)}}}}}}}",
             SUMMARISED | {"adapt_stream": RUNS},
         ),
         (
-            "encoder: {seed: 1}",
+            f"encoder: {{seed: {changed('encoder', 'seed')}}}",
             ADAPTED | TRAINED | {"encode_clips": shard_count(CONFIG, USED)},
         ),
         (

@@ -24,6 +24,7 @@ PARTS = {
     if count
 }
 METHODS = CONFIG["adaptation"]["methods"]
+RATES = [(name, rate) for name, rates in CONFIG["adaptation"]["tuning"].items() for rate in rates]
 STREAM = {"A1": ("stream_1", "a"), "B": ("stream_2", "b"), "A2": ("stream_3", "a")}
 
 
@@ -33,7 +34,7 @@ def results(smoke):
 
 
 def test_a_second_run_has_nothing_to_do(smoke):
-    assert plan(smoke.clone, *smoke.arguments) == {}
+    assert plan(smoke.clone, "all", "tuning", *smoke.arguments) == {}
 
 
 def test_results_stand_in_the_working_folder_alone(smoke):
@@ -105,6 +106,11 @@ def test_a_frozen_method_is_its_own_twin(results):
         assert same == (method["twin"] == name)
 
 
+def test_every_rate_is_compared_on_the_tuning_stream(results):
+    table = pd.read_csv(results / "tables/tuning.csv")
+    assert set(zip(table["method"], table["rate"], strict=True)) == set(RATES)
+
+
 def test_metrics_name_the_weights_and_the_gates(results):
     metrics = json.loads((results / "metrics.json").read_text())
     assert metrics["encoder"]["weights"] == "random"
@@ -138,7 +144,7 @@ def test_the_report_opens_offline_and_says_what_it_shows(results):
 
 
 def test_every_job_left_a_log_and_a_benchmark(results):
-    jobs = 2 * len(PARTS) + 2 + len(METHODS) + len(FIGURES) + 3
+    jobs = 2 * len(PARTS) + 2 + len(METHODS) + len(RATES) + len(FIGURES) + 4
     extra = sum(PARTS[part] > CONFIG["store"]["clips_per_shard"] for part in PARTS)
     for folder, ending in (("logs", "log"), ("benchmarks", "tsv")):
         found = {p.relative_to(results / folder) for p in (results / folder).rglob(f"*.{ending}")}
