@@ -78,7 +78,7 @@ class _SolveSpd(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, matrix: Tensor, right: Tensor) -> Tensor:
-        factor = torch.linalg.cholesky(matrix)
+        factor, _ = torch.linalg.cholesky_ex(matrix)  # NaN in, NaN out: the loss reports it
         solution = torch.cholesky_solve(right, factor)
         ctx.save_for_backward(factor, solution)
         return solution
