@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +15,14 @@ from torch import nn
 
 from hopeworld.adaptation.adapter import Adapter
 from hopeworld.adaptation.digest import digest
-from hopeworld.adaptation.protocol import Stream, StreamError, run_stream, stream_clips
+from hopeworld.adaptation.protocol import (
+    Stream,
+    StreamError,
+    read_clip,
+    run_stream,
+    stream_clips,
+)
+from hopeworld.adaptation.records import Place
 from hopeworld.schema import MEMORY, PROBES, STREAM
 
 ALL = pytest.mark.parametrize("name", sorted(METHODS))
@@ -30,9 +38,14 @@ def _small_predictors(monkeypatch):
 
 
 def play(name: str, **changes) -> dict[str, pd.DataFrame]:
-    job = stream_job(name, METHODS[name].model, **changes)
-    records = run_stream(job)
+    records = run_stream(stream_job(name, METHODS[name].model, **changes))
     return {kind: pd.DataFrame(getattr(records, kind)) for kind in ("stream", "probes", "memory")}
+
+
+@functools.cache
+def played(name: str) -> dict[str, pd.DataFrame]:
+    """The tables of the unchanged job; run once for all tests."""
+    return play(name)
 
 
 def losses(tables: dict[str, pd.DataFrame]) -> np.ndarray:
@@ -41,13 +54,13 @@ def losses(tables: dict[str, pd.DataFrame]) -> np.ndarray:
 
 @ALL
 def test_the_same_run_gives_the_same_numbers(name):
-    one, other = play(name), play(name)
+    one, other = played(name), play(name)
     assert np.array_equal(losses(one), losses(other))
     assert np.array_equal(one["probes"].loss, other["probes"].loss)
 
 
 def test_tta_with_learning_rate_zero_is_the_frozen_run_bit_for_bit():
-    frozen = play("vit_frozen")
+    frozen = played("vit_frozen")
     idle = play("vit_tta", method=replace(METHODS["vit_tta"], learning_rate=0.0))
     assert np.array_equal(losses(frozen), losses(idle))
     assert np.array_equal(frozen["probes"].loss, idle["probes"].loss)
@@ -55,14 +68,14 @@ def test_tta_with_learning_rate_zero_is_the_frozen_run_bit_for_bit():
 
 @pytest.mark.parametrize("name", ["vit_tta", "hope"])
 def test_learning_methods_leave_their_frozen_twin(name):
-    twin = play(f"{METHODS[name].model.removesuffix('_ac')}_frozen")
-    assert not np.array_equal(losses(play(name)), losses(twin))
+    twin = played(f"{METHODS[name].model.removesuffix('_ac')}_frozen")
+    assert not np.array_equal(losses(played(name)), losses(twin))
 
 
 @ALL
 def test_every_score_precedes_its_update(name):
     """The observed latent of the last transition cannot reach any score of its own clip."""
-    clean, job = play(name), stream_job(name, METHODS[name].model)
+    clean, job = played(name), stream_job(name, METHODS[name].model)
     a1 = SmallClips(4, 1)
     a1._latents[0, 7] *= -1.0
     corrupted = play(name, phases=(("A1", a1), *job.phases[1:]))
@@ -107,16 +120,13 @@ def test_hope_changes_no_parameter_but_its_state():
 
 
 def run_on(stream: Stream) -> None:
-    from hopeworld.adaptation.protocol import read_clip
-    from hopeworld.adaptation.records import Place
-
     for k, (phase, data, index) in enumerate(list(stream_clips(stream.job))[:2]):
         stream.play(Place(k, phase, int(data.clip[index])), read_clip(data, index, "cpu"))
 
 
 @ALL
 def test_probes_do_not_touch_the_stream(name):
-    often = play(name)
+    often = played(name)
     job = stream_job(name, METHODS[name].model)
     rarely = play(name, settings=replace(job.settings, probe_every=1000))
     assert np.array_equal(losses(often), losses(rarely))
@@ -124,7 +134,7 @@ def test_probes_do_not_touch_the_stream(name):
 
 @ALL
 def test_probe_points_are_the_start_every_nth_clip_and_the_end_of_each_phase(name):
-    probes = play(name)["probes"]
+    probes = played(name)["probes"]
     assert probes.k.unique().tolist() == [0, 2, 4, 6, 8, 10]
     assert probes.groupby("k").phase.first().tolist() == ["start", "A1", "A1", "B", "B", "A2"]
     moved = probes.query("domain == 'A' and region == 'object'").loss.nunique() > 1
@@ -132,7 +142,7 @@ def test_probe_points_are_the_start_every_nth_clip_and_the_end_of_each_phase(nam
 
 
 def test_persistence_scores_copying():
-    tables, data = play("vit_frozen"), SmallClips(4, 1)
+    tables, data = played("vit_frozen"), SmallClips(4, 1)
     latents = torch.nn.functional.layer_norm(torch.from_numpy(data.latents([0])), (20,))
     wanted = (latents[0, 3] - latents[0, 2]).abs().mean()
     row = tables["stream"].query("k == 0 and t == 2 and kind == 'online' and region == 'all'")

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
-from snakemake_runs import merged
+from tests.snakemake_runs import merged
 
 from hopeworld import settings
 from hopeworld.settings import SettingsError, Study

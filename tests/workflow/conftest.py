@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from snakemake_runs import checkout, snakemake
+from tests.snakemake_runs import checkout, snakemake
 
 
 @dataclass(frozen=True)

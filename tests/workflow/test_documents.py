@@ -7,7 +7,7 @@ import copy
 import jsonschema
 import pytest
 import yaml
-from snakemake_runs import ROOT, read_config
+from tests.snakemake_runs import ROOT, read_config
 
 from hopeworld import settings_docs
 

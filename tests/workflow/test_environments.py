@@ -11,7 +11,7 @@ import pytest
 import yaml
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
-from snakemake_runs import ROOT, rule_texts
+from tests.snakemake_runs import ROOT, rule_texts
 
 from hopeworld.provenance import closure
 

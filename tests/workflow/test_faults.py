@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
-from snakemake_runs import plan, snakemake
+from tests.snakemake_runs import plan, snakemake
 
 pytestmark = pytest.mark.slow
 

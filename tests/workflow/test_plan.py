@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from snakemake_runs import (
+from tests.snakemake_runs import (
     FIGURES,
     USED,
     checkout,

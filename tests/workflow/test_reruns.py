@@ -6,7 +6,7 @@ Every output of the default study is there as an empty file that Snakemake holds
 from __future__ import annotations
 
 import pytest
-from snakemake_runs import (
+from tests.snakemake_runs import (
     FIGURES,
     USED,
     checkout,

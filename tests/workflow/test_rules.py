@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from snakemake_runs import ROOT, rule_texts
+from tests.snakemake_runs import ROOT, rule_texts
 
 RULES = rule_texts()
 FILES = sorted((ROOT / "workflow" / "rules").glob("*.smk"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from snakemake_runs import read_config
+from tests.snakemake_runs import read_config
 
 from hopeworld import settings
 from hopeworld.models.build import build_predictor

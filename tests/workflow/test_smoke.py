@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
-from snakemake_runs import FIGURES, ROOT, plan, read_config
+from tests.snakemake_runs import FIGURES, ROOT, plan, read_config
 
 from hopeworld import schema
 from hopeworld.video.clips import read_clip
