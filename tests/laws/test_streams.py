@@ -181,6 +181,15 @@ def test_gradient_clipping_is_logged_before_it_clips():
     assert update.grad_norm > 1e-9
 
 
+def test_a_collapsed_run_is_recorded_to_its_end(capsys):
+    tables = play("vit_tta", method=replace(METHODS["vit_tta"], learning_rate=1e30))
+    online = tables["stream"].query("kind == 'online'")
+    assert online.loss.iloc[0] > 0
+    assert online.query("k == 9").loss.isna().all()
+    assert np.isfinite(online.persistence).all()
+    assert capsys.readouterr().err.count("the prediction is not finite") == 1
+
+
 def test_nan_features_stop_the_stream_with_the_clip_named():
     job = stream_job("vit_frozen", "vit_ac")
     broken = SmallClips(4, 1)

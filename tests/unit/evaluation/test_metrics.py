@@ -115,11 +115,12 @@ def test_gain_is_positive_when_adapting_helped_and_late_gain_is_larger():
     assert 0 < metrics.adaptation_gain(gain) < metrics.asymptotic_gain(gain, 0.25) < 0.04
 
 
-def test_recovered_gap_is_one_when_the_gap_is_closed():
-    gain, persistence = np.full(8, 0.05), np.full(8, 0.5)
-    assert metrics.recovered_gap(gain, persistence, 0.1, 0.25) == pytest.approx(1.0)
-    assert metrics.recovered_gap(-gain, persistence, 0.1, 0.25) == pytest.approx(-1.0)
-    assert math.isnan(metrics.recovered_gap(gain, persistence, 0.0, 0.25))
+def test_recovered_gap_is_one_when_b_has_become_as_easy_as_a():
+    gain = np.concatenate([np.zeros(6), np.full(2, 0.1)])
+    assert metrics.recovered_gap(gain, 0.2, 0.3, 0.25) == pytest.approx(1.0)
+    assert metrics.recovered_gap(-gain, 0.2, 0.3, 0.25) == pytest.approx(-1.0)
+    assert metrics.recovered_gap(gain, 0.2, 0.3, 0.5) == pytest.approx(0.5)
+    assert math.isnan(metrics.recovered_gap(gain, 0.3, 0.3, 0.25))
 
 
 def test_forgetting_is_positive_when_a_got_worse():

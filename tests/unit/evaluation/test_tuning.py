@@ -10,7 +10,13 @@ from hopeworld.evaluation.tuning import compare_rates
 
 def stream(b: float, a2: float) -> pd.DataFrame:
     rows = [
-        {"phase": phase, "kind": kind, "region": region, "loss": loss * scale}
+        {
+            "phase": phase,
+            "kind": kind,
+            "region": region,
+            "loss": loss * scale,
+            "persistence": 1.0,
+        }
         for phase, loss in (("A1", 9.0), ("B", b), ("A2", a2))
         for kind, region, scale in (
             ("online", "object", 1.0),
@@ -38,3 +44,13 @@ def test_the_best_rate_has_the_lowest_object_loss_over_b_and_a2():
         ("vit_tta", 1e-2): False,
     }
     assert table.seeds.tolist() == [1, 2, 2]
+
+
+def test_a_rate_that_diverged_once_is_never_the_best():
+    table = compare_rates(
+        {
+            ("vit_tta", 1.0): [stream(0.1, 0.1), stream(float("nan"), float("nan"))],
+            ("vit_tta", 0.1): [stream(0.3, 0.3), stream(0.3, 0.3)],
+        }
+    )
+    assert table.set_index("rate").best.to_dict() == {0.1: True, 1.0: False}

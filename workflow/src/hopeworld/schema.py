@@ -77,7 +77,8 @@ STREAM = {
     "grad_norm_pre": "gradient norm before clipping; NaN without a TTA step",
     "clipped": "whether the gradient was clipped",
     "drift": "distance of the adapted parameters from the trained ones over their norm",
-    "time_ms": "wall time of predict, score and update of this transition",
+    "time_ms": "wall time of predict, score and update; NaN where diagnostics were gathered. The "
+    "parameters may have changed, so ViT-AC computes the past of its clip anew, frozen or not",
 }
 
 PROBES = {
@@ -104,7 +105,9 @@ MEMORY = {
     "layer": "block, from 0",
     "head": "head; -1 where there is none",
     "memory": "memory, k, v, eta, alpha, or cms_<period>",
-    "name": "surprise_before, surprise_after, write_gain, gate, eta, alpha, write_scale, "
-    "grad_norm, step, drift, retained_share, lambda_max, delta, updates, dead",
+    "name": "surprise_before, surprise_after, write_gain, gate, write_scale (the learned s), "
+    "write_sum (sum of w over the tokens), eta, eta_p05, eta_p95, share_at_bounds, alpha, "
+    "grad_norm, step, drift, retained_share (of the old Delta, by one empty step), lambda_max, "
+    "delta, updates, dead",
     "value": "the number",
 }

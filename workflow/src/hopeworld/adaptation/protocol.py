@@ -14,6 +14,7 @@ The rollout is scored at the start of its clip, so that no number is scored afte
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Iterator
@@ -25,7 +26,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from hopeworld.adaptation.adapter import Adapter
+from hopeworld.adaptation.adapter import Adapter, Update
 from hopeworld.adaptation.digest import digest
 from hopeworld.adaptation.records import Place, Records, Score
 from hopeworld.features.dataset import ClipDataset
@@ -86,6 +87,8 @@ def run_stream(job: StreamJob) -> Records:
         if time.monotonic() - last_line > PROGRESS_S or k + 1 == len(clips):
             last_line = time.monotonic()
             print(f"{job.name}: {phase}, clip {k + 1}/{len(clips)}", file=sys.stderr, flush=True)
+    for warning in run.records.warnings():
+        print(f"warning: {job.name}: {warning}", file=sys.stderr, flush=True)
     return run.records
 
 
@@ -126,6 +129,7 @@ class Stream:
             predictor.look_back_rate = job.method.look_back_rate
         self.learns = job.method.look_back_rate > 0 or job.method.adapt != "none"
         self.state = predictor.initial(1)
+        self.diverged = False
         name = f"{job.name}_seed{job.seed}_order{job.order}"
         self.records = Records(
             {"run": name, "seed": job.seed, "order": job.order, "method": job.name}
@@ -164,21 +168,35 @@ class Stream:
                 self.state, now, clip.actions[:, t : t + 1], trace
             )
             score = score_transition(prediction, clip, t)
-            if not torch.isfinite(score.loss).all():
-                raise StreamError(
-                    f"{self.job.name}, clip {place.k}, transition {t}: the prediction is not "
-                    "finite; lower its learning rate (config: adaptation.methods)"
-                )
-            state = self.predictor.observe(state, prediction[:, -1], truth)
-            update = self.adapter.adapt(prediction[:, -1], truth)
+            if torch.isfinite(score.loss).all():
+                state = self.predictor.observe(state, prediction[:, -1], truth)
+                update = self.adapter.adapt(prediction[:, -1], truth)
+            else:
+                self._report_divergence(place, t)
+                update = Update(math.nan, False)
         self.state = self.predictor.refresh(self.predictor.detach(state))
-        measured = {
-            "drift": self.adapter.drift(),
-            "time_ms": 1e3 * (time.perf_counter() - started),
-        }
+        elapsed_ms = math.nan if diagnosed else self._elapsed_ms(started)
+        measured = {"drift": self.adapter.drift(), "time_ms": elapsed_ms}
         self.records.add_transition(place, t, score, update, measured)
         if trace:
             self.records.add_trace(place, t, trace)
+
+    def _elapsed_ms(self, started: float) -> float:
+        """Wall time of predict, score and learn; the diagnostics of a clip are never in it."""
+        if self.job.device != "cpu":
+            torch.cuda.synchronize()
+        return 1e3 * (time.perf_counter() - started)
+
+    def _report_divergence(self, place: Place, t: int) -> None:
+        """Say once that the run has collapsed; it goes on, and its losses are recorded as NaN."""
+        if not self.diverged:
+            print(
+                f"warning: {self.job.name}, clip {place.k}, transition {t}: the prediction is not "
+                "finite; a lower rate in adaptation.methods may help",
+                file=sys.stderr,
+                flush=True,
+            )
+        self.diverged = True
 
     @torch.no_grad()
     def probe(self, k: int, phase: str) -> None:

@@ -15,6 +15,8 @@ from hopeworld.files import atomic
 from hopeworld.models.predictor import Trace
 from hopeworld.schema import MEMORY, PROBES, REGIONS, STREAM
 
+RETAINED = 0.1  # below this share of its memory per clip, carrying it is no use
+
 
 @dataclass(frozen=True)
 class Place:
@@ -100,6 +102,18 @@ class Records:
             for head, value in zip(heads, values, strict=True):
                 row = {"layer": layer, "head": head, "memory": memory, "name": name}
                 self.memory.append({**shared, **row, "value": value})
+
+    def warnings(self) -> list[str]:
+        """What the diagnostics of the memories say is wrong, one line each."""
+        rows = pd.DataFrame(self.memory, columns=list(MEMORY))
+        found = []
+        shares = rows[(rows["name"] == "retained_share") & (rows.memory == "memory")]
+        per_clip = shares.groupby(["k", "layer", "head"]).value.prod()
+        if len(per_clip) and per_clip.median() < RETAINED:
+            found.append(f"a clip leaves {per_clip.median():.3f} of the memory (median)")
+        dead = rows[(rows["name"] == "dead") & (rows.value > 0)]
+        found += [f"CMS level {level} is dead" for level in sorted(dead.memory.unique())]
+        return found
 
     def write(self, stream: os.PathLike, probes: os.PathLike, memory: os.PathLike) -> None:
         """Write the three tables, each atomically, with exactly the columns of the schema."""

@@ -70,14 +70,16 @@ def asymptotic_gain(gain: np.ndarray, share: float) -> float:
     return mean(last_part(gain, share))
 
 
-def recovered_gap(gain: np.ndarray, persistence: np.ndarray, gap: float, share: float) -> float:
-    """Asymptotic gain in skill points over the domain gap; no unit, 1 = the gap is closed.
+def recovered_gap(gain: np.ndarray, frozen_a1: float, frozen_b: float, share: float) -> float:
+    """Late gain over the frozen twin's excess loss in B; no unit, 1 = B has become as easy as A.
 
-    (sum g / sum P over the last `share` of B) / gap. Not clipped: below 0 and above 1 do occur.
-    NA where the gap is not > 0: then there is nothing to recover.
+    (mean g over the last `share` of B) / (mean L0 in B - mean L0 in A1). Not clipped: below 0 and
+    above 1 do occur. NA where the excess is not > 0: then there is nothing to recover. The excess
+    is of losses, so it also holds that B moves farther; whether B is harder *relative to what
+    moves* is the domain gap.
     """
-    points = _ratio_of_sums(last_part(gain, share), last_part(persistence, share))
-    return points / gap if gap > 0 else float("nan")
+    excess = frozen_b - frozen_a1
+    return asymptotic_gain(gain, share) / excess if excess > 0 else float("nan")
 
 
 def half_life(gain: np.ndarray, block_clips: int, confidence: float) -> Duration:

@@ -76,7 +76,7 @@ def run_metrics(stream: pd.DataFrame, probes: pd.DataFrame, windows: Windows) ->
     levels = _levels(online, windows.evaluation)
     return {
         **levels,
-        **_adaptation(online, levels["domain_gap"], windows),
+        **_adaptation(online, windows),
         **_memory(online, probes, windows.evaluation),
         **_horizons(rollout),
         "diverged": float(np.isinf(online.loss).any()),
@@ -107,17 +107,17 @@ def gains(losses: Losses) -> np.ndarray:
     return metrics.clip_mean(np.where(both, 0.0, difference))
 
 
-def _adaptation(online: Losses, gap: float, windows: Windows) -> dict[str, float]:
+def _adaptation(online: Losses, windows: Windows) -> dict[str, float]:
     part, evaluation = online.of("B"), windows.evaluation
     gain, share = gains(part), evaluation.final_share
     asymptote = metrics.asymptotic_gain(gain, share)
     test = (windows.episode_clips, evaluation.confidence)
     reached = asymptote if metrics.is_positive(gain, *test) else float("nan")
-    scale = metrics.clip_mean(part.persistence)
+    frozen = [metrics.mean(metrics.clip_mean(online.of(p).frozen)) for p in ("A1", "B")]
     return {
         "adaptation_gain": metrics.adaptation_gain(gain),
         "asymptotic_gain": asymptote,
-        "recovered_gap": metrics.recovered_gap(gain, scale, gap, share),
+        "recovered_gap": metrics.recovered_gap(gain, *frozen, share),
         **_duration("half_life", metrics.half_life(gain, *test)),
         **_duration("clips_to_50_percent", metrics.clips_to_gain(gain, 0.5, reached)),
         **_duration("clips_to_90_percent", metrics.clips_to_gain(gain, 0.9, reached)),

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from hopeworld import files, schema, settings
@@ -130,10 +131,11 @@ def _runs(stream: pd.DataFrame, probes: pd.DataFrame, windows: Windows) -> dict[
 
 
 def _cost(rows: pd.DataFrame) -> dict[str, float]:
-    """Mean wall time of a transition (ms), share of clipped steps, drift at the end."""
+    """Mean wall time of a transition (ms), share of TTA steps that clipped, drift at the end."""
+    adapted = np.isfinite(rows["grad_norm_pre"])
     return {
         "time_ms": float(rows["time_ms"].mean()),
-        "clipped_share": float(rows["clipped"].astype(float).mean()),
+        "clipped_share": float(rows.loc[adapted, "clipped"].astype(float).mean()),
         "drift_end": float(rows.sort_values(["k", "t"])["drift"].iloc[-1]),
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 
@@ -13,12 +14,15 @@ def compare_rates(streams: dict[tuple[str, float], list[pd.DataFrame]]) -> pd.Da
 
     Returns:
         Columns method, rate, loss_B, loss_A2, anytime_loss (mean over the transitions of B and A2,
-        L1 in LayerNorm space, lower is better), seeds, best (lowest anytime_loss of its method).
+        L1 in LayerNorm space, lower is better; inf where a run diverged), seeds, best (lowest
+        anytime_loss of its method).
     """
     rows = []
     for (method, rate), tables in streams.items():
         stream = pd.concat(tables)
         online = stream[(stream.kind == "online") & (stream.region == "object")]
+        online = online[np.isfinite(online.persistence)]
+        online = online.assign(loss=online.loss.where(np.isfinite(online.loss), np.inf))
         phases = online.groupby("phase").loss.mean()
         anytime = online[online.phase != "A1"].loss.mean()
         losses = {"loss_B": phases["B"], "loss_A2": phases["A2"], "anytime_loss": anytime}

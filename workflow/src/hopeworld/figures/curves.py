@@ -19,7 +19,8 @@ def per_clip(stream: pd.DataFrame, region: str) -> pd.DataFrame:
     rows = rows.assign(**{n: rows[n].where(np.isfinite(rows[n]), np.inf) for n in LOSSES})
     keys = ["method", "seed", "order", "k", "phase"]
     clips = rows.groupby(keys, sort=False, as_index=False)[LOSSES].mean()
-    clips["gain"] = clips["loss_frozen"].sub(clips["loss"]).fillna(-np.inf)
+    # inf - inf: the run and its twin both diverged, so there is no gain, as in `runs.gains`.
+    clips["gain"] = clips["loss_frozen"].sub(clips["loss"]).fillna(0.0)
     keys.remove("order")
     return clips.groupby(keys, sort=False, as_index=False)[[*LOSSES, "gain"]].mean()
 

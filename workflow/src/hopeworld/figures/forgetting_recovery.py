@@ -47,9 +47,9 @@ def compose(inputs: Inputs, figures: settings.Figures) -> tuple[Figure, pd.DataF
     for name in adapting:
         _plot(axis, plotted[plotted["method"] == name], name)
     if not np.isfinite(plotted[[X, Y]]).all(axis=1).any():
-        why = "NA: no skill to forget, or no domain gap to recover"
+        why = "NA: no skill to forget, or no excess loss to recover"
         axis.text(0.5, 0.6, why, transform=axis.transAxes, ha="center")
-    axis.set_xlabel("recovered share of the domain gap at the end of B (%), higher is better")
+    axis.set_xlabel("recovered share of the excess loss in B, late in B (%), higher is better")
     axis.set_ylabel("forgetting rate on A (%),\nlower is better")
     _explain(figure, metrics)
     return figure, plotted

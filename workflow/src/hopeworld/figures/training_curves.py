@@ -84,7 +84,7 @@ def _describe(loss: Axes, skill: Axes, plotted: pd.DataFrame, gate_skill: float)
     skill.axhline(0, color=grey.colour, linestyle=grey.dash)
     skill.axhline(gate_skill, color=style.BLACK, linewidth=0.8, label=f"gate: skill {gate_skill:g}")
     _set_limits(loss, skill, plotted, gate_skill)
-    loss.set_ylabel("validation loss, all patches\n(L1, LayerNorm space)")
+    loss.set_ylabel("teacher-forcing loss on\nvalidation clips, all patches (L1)")
     skill.set_ylabel("skill over persistence,\nobject patches")
     seeds = plotted["seed"].nunique()
     for axis in (loss, skill):

@@ -205,8 +205,9 @@ class Titan(nn.Module):
         if diary is not None:
             settled = surprise(error[0], phi[0], written.delta[0])
             old_error = error - phi @ state.delta.transpose(-1, -2)
-            write = Write(phi, weights, old_error, surprised, settled, gate)
+            write = Write(phi, weights, old_error, surprised, settled, gate, content.retention)
             size = (self.outer.square().sum((-1, -2)) + self.inner.square().sum((-1, -2))).sqrt()
+            diary.note("memory", "write_scale", self.log_scale.exp()[None])
             diary.note_content(content, write)
             diary.note_states(self.memories, write, (state, written), size)
         return written

@@ -33,6 +33,7 @@ class Write:
     surprise_before: Float[Tensor, "B H S"]
     surprise_after: Float[Tensor, "B H S"]
     gate: Float[Tensor, "B H S"]
+    retention: Float[Tensor, "B H"]
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Diary:
         self.note("memory", "surprise_after", after.mean(-1))
         self.note("memory", "write_gain", 1 - after.mean(-1) / before.mean(-1).clamp_min(1e-12))
         self.note("memory", "gate", write.gate.mean(-1))
-        self.note("memory", "write_scale", write.weights[0].sum(-1))
+        self.note("memory", "write_sum", write.weights[0].sum(-1))
         self.note("eta", "eta", content.rate.mean(-1))
         self.note("eta", "eta_p05", content.rate.quantile(0.05, dim=-1))
         self.note("eta", "eta_p95", content.rate.quantile(0.95, dim=-1))
@@ -80,7 +81,7 @@ class Diary:
         identity = torch.eye(gram.shape[-1], device=gram.device)
         kept = torch.linalg.solve(gram + identity, old.transpose(-1, -2))
         norm = old.norm(dim=(-1, -2))
-        share = kept.norm(dim=(-1, -2)) / norm
+        share = write.retention * kept.norm(dim=(-1, -2)) / norm
         largest = torch.linalg.eigvalsh(gram)[..., -1]
         for index, memory in enumerate(names):
             scale = size[index]
