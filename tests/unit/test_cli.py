@@ -49,3 +49,22 @@ def test_validate_names_a_corrupt_table(results, tmp_path, capsys):
     table.write_bytes((results / "clips/probe_A/00000.h5").read_bytes()[:2000])
     assert main(["validate", str(tmp_path)]) == 1
     assert "00000.h5: not readable" in capsys.readouterr().err
+
+
+def test_costs_sums_the_jobs_of_a_rule_and_the_files_of_a_folder(tmp_path, capsys):
+    header = "s\th:m:s\tmax_rss\n"
+    for name, row in (("train/a", "2.0\t0:00:02\t10.0\n"), ("train/b", "3.5\t0:00:03\tNA\n")):
+        path = tmp_path / "benchmarks" / f"{name}.tsv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(header + row)
+    (tmp_path / "figures").mkdir()
+    (tmp_path / "figures" / "a.png").write_bytes(bytes(2_500_000))
+    assert main(["costs", str(tmp_path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "| train | 2 | 6 | 4 | 10 |" in lines
+    assert "| figures | 2.5 |" in lines
+
+
+def test_costs_names_a_study_that_has_not_run(tmp_path, capsys):
+    assert main(["costs", str(tmp_path)]) == 1
+    assert "no benchmarks" in capsys.readouterr().err

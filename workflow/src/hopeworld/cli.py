@@ -1,4 +1,4 @@
-"""The command `hopeworld`: checks on results that need no workflow."""
+"""The command `hopeworld`: what can be asked of results without the workflow."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from hopeworld.costs import as_markdown
 from hopeworld.settings import Simulation, read
 from hopeworld.simulation.table import read_attributes
 from hopeworld.simulation.validity import measure, require_valid
@@ -30,6 +31,9 @@ def _parser() -> argparse.ArgumentParser:
     validate = commands.add_parser("validate", help="compare simulated clips with the sliding law")
     validate.add_argument("results", type=Path, help="folder of a study, such as results/default")
     validate.set_defaults(run=_validate)
+    cost = commands.add_parser("costs", help="time, memory and disk of every stage")
+    cost.add_argument("results", type=Path, help="folder of a study, such as results/default")
+    cost.set_defaults(run=lambda chosen: print(as_markdown(chosen.results)))
     return parser
 
 
