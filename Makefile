@@ -21,6 +21,7 @@ help:
 	@echo "make test      all tests (TESTS='-m \"not slow\"' leaves out the slow ones)"
 	@echo "make lint      all static checks;  make format  puts files in order"
 	@echo "make schema    rewrite what is generated from settings.py"
+	@echo "make setup     .venv with snakemake and hopeworld, nothing computed"
 	@echo "make clean     remove .venv, caches and the results of default and smoke"
 
 figures: $(READY)

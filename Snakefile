@@ -10,14 +10,20 @@ min_version("9.27")
 ROOT = Path(str(workflow.current_basedir)).resolve()
 sys.path.insert(0, str(ROOT / "workflow" / "src"))
 
+import yaml
+
 from hopeworld import settings
 
 
 configfile: str(ROOT / "config" / "config.yaml")
 
 
+# Encoders that can be fetched; any other name is a folder or a file of the user's.
+FETCHED = yaml.safe_load((ROOT / "resources" / "weights.yaml").read_text())
+
 try:
     study = settings.parse(config)
+    settings.require_weights(study.encoder.weights, FETCHED)
 except settings.SettingsError as error:
     # One line, without the place in this file that a WorkflowError would add.
     sys.exit(f"error: {error}")

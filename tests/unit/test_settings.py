@@ -200,6 +200,8 @@ def test_a_number_out_of_range_is_refused(bound, distance, upwards):
         (("simulation", "friction"), [0.3, 0.2], "reversed"),
         (("camera", "image_px"), 100, "multiple of 16"),
         (("camera", "eye_m"), [0.0, 1.0, -1.0], "lift z"),
+        (("camera", "eye_m"), [0.0, 0.0, 3.0], "move the eye aside"),
+        (("training", "decay_share"), 0.99, "add up to 1"),
         (("splits", "train"), {"a": 254, "b": 0}, "multiple of simulation.episode_clips"),
         (("splits", "probe"), {"a": 0, "b": 16}, "needs clips"),
         (("splits", "stream_9"), {"a": 0, "b": 0}, "unknown"),
@@ -251,3 +253,11 @@ def test_the_section_of_one_predictor_is_read_alone():
         settings.read_model("hope", {})
     with pytest.raises(SettingsError, match="vit_ac, hope"):
         settings.read_model("lstm", {})
+
+
+def test_weights_are_random_a_known_name_or_a_path(tmp_path):
+    for good in ("random", "vitl", str(tmp_path)):
+        settings.require_weights(good, {"vitl": {}})
+    for bad in ("vit", "", str(tmp_path / "missing")):
+        with pytest.raises(SettingsError, match=r"encoder\.weights.*use random, one of vitl"):
+            settings.require_weights(bad, {"vitl": {}})

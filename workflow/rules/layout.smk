@@ -3,8 +3,6 @@
 import math
 import os
 
-import yaml
-
 from hopeworld.settings import CLIP_FRAMES, PATCH_PX, SPLITS, TUBELET_FRAMES
 
 RESULTS = f"results/{study.study}"
@@ -14,9 +12,6 @@ STREAM = (("stream_1", "A"), ("stream_2", "B"), ("stream_3", "A"))
 TUNING = (("tuning_1", "A"), ("tuning_2", "B"), ("tuning_3", "A"))
 PROBE = (("probe", "A"), ("probe", "B"))
 PREDICTORS = {"vit_ac": "hopeworld.models.vit_ac", "hope": "hopeworld.models.hope.model"}
-
-# Encoders that resources/weights.yaml knows; any other name is a folder or a file of the user's.
-FETCHED = yaml.safe_load((ROOT / "resources" / "weights.yaml").read_text())
 
 
 wildcard_constraints:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import dataclasses
 import typing
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 PATCH_PX = 16
@@ -172,7 +173,7 @@ class Hope:
 
 @dataclass(frozen=True)
 class Models:
-    """The two predictors; same interface, same size within 2 %."""
+    """The two predictors; one interface. The studies here keep their sizes within 2 %."""
 
     vit_ac: VitAC = key("attention")
     hope: Hope = key("self-modifying memory")
@@ -280,6 +281,13 @@ def parse(config: Mapping[str, Any]) -> Study:
     study = read(Study, config)
     check_study(study)
     return study
+
+
+def require_weights(weights: str, known: Collection[str]) -> None:
+    """Raise `SettingsError` unless `encoder.weights` is `random`, a known name or a path."""
+    if weights != "random" and weights not in known and not (weights and Path(weights).exists()):
+        remedy = f"use random, one of {_listed(known)}, or the path of a folder or .pt file"
+        raise SettingsError("encoder.weights", weights, "no such name, folder or file", remedy)
 
 
 def read(kind: Any, value: Any, path: str = "") -> Any:
@@ -401,6 +409,7 @@ def check_study(study: Study) -> None:
     _check_time(study.simulation)
     _check_space(study)
     _check_splits(study)
+    _check_schedule(study.training)
     _check_models(study.models)
     _check_methods(study.adaptation.methods)
     _check_tuning(study.adaptation, study.splits)
@@ -440,6 +449,9 @@ def _check_space(study: Study) -> None:
         raise SettingsError("camera.image_px", image, "patches do not divide the image", remedy)
     if study.camera.eye_m[2] <= 0:
         raise SettingsError("camera.eye_m", study.camera.eye_m, "below ground", "lift z above 0")
+    if study.camera.eye_m[:2] == study.camera.target_m[:2]:
+        remedy = "move the eye aside, or its up direction is undefined"
+        raise SettingsError("camera.eye_m", study.camera.eye_m, "straight above target_m", remedy)
     if not study.appearance.shapes:
         raise SettingsError("appearance.shapes", [], "empty", "name at least one shape")
     needed = study.splits.get("held_out")
@@ -474,6 +486,13 @@ def _check_splits(study: Study) -> None:
         remedy = f"at most {study.splits['train'].a // episode} episodes are in splits.train.a"
         value = study.training.episodes_per_batch
         raise SettingsError("training.episodes_per_batch", value, "more than there are", remedy)
+
+
+def _check_schedule(training: Training) -> None:
+    shares = training.warmup_share + training.decay_share
+    if shares > 1:
+        remedy = f"warmup_share and decay_share may add up to 1, not {shares:g}"
+        raise SettingsError("training.decay_share", training.decay_share, "too large", remedy)
 
 
 def _check_models(models: Models) -> None:
