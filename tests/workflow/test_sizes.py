@@ -26,6 +26,11 @@ def test_both_predictors_have_the_same_size(overlays):
     assert counts[1] == pytest.approx(counts[0], rel=0.02)
 
 
+def test_the_vit_of_the_thesis_has_its_published_size():
+    vit = settings.parse(read_config("thesis")).models.vit_ac
+    assert parameter_count(build_predictor(vit, (16, 16), WIDTH, seed=0)) == 43_376_896
+
+
 @pytest.mark.parametrize("overlays", STUDIES)
 def test_every_split_can_be_drawn(overlays):
     study = settings.parse(read_config(*overlays))
