@@ -13,6 +13,8 @@ from hopeworld.provenance import NoSuchModule, closure, config_hash, fingerprint
 FILES = {
     "__init__.py": "",
     "settings.py": '''
+        from math import inf
+
         LIMIT = 3
         OTHER = 4
 
@@ -21,7 +23,7 @@ FILES = {
             width: int = key("width")
 
         def checked(value):
-            return value < LIMIT
+            return value < LIMIT < inf
         ''',
     "base.py": '''
         """Base."""
@@ -76,6 +78,7 @@ def replaced(source: Path, name: str, old: str, new: str) -> bool:
         ("base.py", '"""Base."""', ""),
         ("base.py", "x + x", "(x  +  x)"),
         ("settings.py", "OTHER = 4", "OTHER = 5"),
+        ("settings.py", "from math import inf", "from math import inf, pi"),
         ("settings.py", "OTHER = 4", "def unrelated():\n    return 1"),
         (
             "settings.py",
@@ -97,6 +100,7 @@ def test_what_is_not_code_of_the_job_leaves_it(source, name, old, new):
         ("base.py", "x + x", "2 * x + 0"),
         ("stage/__init__.py", "", "FLAG = 1"),
         ("settings.py", "LIMIT = 3", "LIMIT = 4"),
+        ("settings.py", "from math import inf", "from cmath import inf"),
         ("settings.py", "value < LIMIT", "value <= LIMIT"),
         ("settings.py", '"""A camera."""', "def area(self):\n        return 1"),
     ],

@@ -187,13 +187,25 @@ def _definitions(tree: ast.Module, names: set[str]) -> ast.Module:
     """The statements of `tree` that define `names`, and all that these need in turn."""
     chosen: set[int] = set()
     pending = set(names)
+    body = [part for statement in tree.body for part in _single_imports(statement)]
     while pending:
         name = pending.pop()
-        for index, statement in enumerate(tree.body):
+        for index, statement in enumerate(body):
             if index not in chosen and name in _bound(statement):
                 chosen.add(index)
                 pending |= {n.id for n in ast.walk(statement) if isinstance(n, ast.Name)}
-    return ast.Module([s for i, s in enumerate(tree.body) if i in chosen], [])
+    return ast.Module([s for i, s in enumerate(body) if i in chosen], [])
+
+
+def _single_imports(statement: ast.stmt) -> list[ast.stmt]:
+    """An import of several names as one import each; any other statement as it is."""
+    if isinstance(statement, ast.ImportFrom):
+        return [
+            ast.ImportFrom(statement.module, [alias], statement.level) for alias in statement.names
+        ]
+    if isinstance(statement, ast.Import):
+        return [ast.Import([alias]) for alias in statement.names]
+    return [statement]
 
 
 def _bound(statement: ast.stmt) -> set[str]:
