@@ -8,6 +8,7 @@ import torch
 from tests.tiny_training import TinyPredictor, tiny_data, tiny_predictor, tiny_training
 
 from hopeworld.models import objective
+from hopeworld.schema import REGIONS
 from hopeworld.training.episodes import read_clips
 
 
@@ -98,3 +99,12 @@ def test_no_autocast_unless_asked_for_on_a_gpu(autocast, device, is_on):
     with objective.precision(training, torch.device(device)):
         assert torch.is_autocast_enabled("cuda") is is_on
         assert torch.is_autocast_enabled("cpu") is is_on
+
+
+def test_regions_are_those_of_the_schema_and_split_the_frame():
+    objects = torch.tensor([[True, False, False], [True, True, False]])
+    masks = objective.region_masks(objects)
+    assert tuple(masks) == REGIONS
+    assert torch.equal(masks["object"], objects)
+    assert torch.equal(masks["object"] ^ masks["background"], masks["all"])
+    assert masks["all"].all()

@@ -30,7 +30,7 @@ from hopeworld.adaptation.adapter import Adapter, Update
 from hopeworld.adaptation.digest import digest
 from hopeworld.adaptation.records import Place, Records, Score
 from hopeworld.features.dataset import ClipDataset
-from hopeworld.models.objective import TRANSITIONS, rollout_mask, token_error
+from hopeworld.models.objective import TRANSITIONS, region_masks, rollout_mask, token_error
 from hopeworld.models.predictor import Predictor, State, standardise
 from hopeworld.schema import REGIONS
 from hopeworld.settings import Adaptation, Method
@@ -223,8 +223,7 @@ class Stream:
             predictions, _ = self.predictor.predict(start, *inputs)
             truth = clip.latents[:, 1 : TRANSITIONS + 1]
             loss, still = token_error(predictions, truth)[0], token_error(inputs[0], truth)[0]
-            mask = clip.mask_next[:TRANSITIONS]
-            for region, chosen in zip(REGIONS, (mask, ~mask, mask | ~mask), strict=True):
+            for region, chosen in region_masks(clip.mask_next[:TRANSITIONS]).items():
                 sums = float(loss[chosen].sum()), float(still[chosen].sum())
                 totals[region] += (*sums, int(chosen.sum()))
         return {name: (loss / n, still / n) for name, (loss, still, n) in totals.items()}

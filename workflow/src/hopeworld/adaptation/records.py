@@ -12,8 +12,9 @@ from torch import Tensor
 
 from hopeworld.adaptation.adapter import Update
 from hopeworld.files import atomic
+from hopeworld.models.objective import region_masks
 from hopeworld.models.predictor import Trace
-from hopeworld.schema import MEMORY, PROBES, REGIONS, STREAM
+from hopeworld.schema import MEMORY, PROBES, STREAM
 
 RETAINED = 0.1  # below this share of its memory per clip, carrying it is no use
 
@@ -37,14 +38,12 @@ class Score:
 
     def regions(self, step: int) -> dict[str, tuple[float, float]]:
         """Mean loss and persistence of one step, per region."""
-        mask = self.mask[step]
-        chosen = {"object": mask, "background": ~mask, "all": mask | ~mask}
         return {
             name: (
-                float(self.loss[step][chosen[name]].mean()),
-                float(self.persistence[step][chosen[name]].mean()),
+                float(self.loss[step][chosen].mean()),
+                float(self.persistence[step][chosen].mean()),
             )
-            for name in REGIONS
+            for name, chosen in region_masks(self.mask[step]).items()
         }
 
 

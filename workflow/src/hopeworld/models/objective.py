@@ -82,6 +82,11 @@ def token_error(
     return (prediction.float() - truth).abs().mean(dim=-1)
 
 
+def region_masks(objects: Bool[Tensor, "*b P"]) -> dict[str, Bool[Tensor, "*b P"]]:
+    """The patches of each region of `schema.REGIONS`, from those that the object touches."""
+    return {"object": objects, "background": ~objects, "all": torch.ones_like(objects)}
+
+
 def rollout_mask(mask_now: Bool[Tensor, "B 8 P"], steps: int) -> Bool[Tensor, "B n P"]:
     """Object patches of a rollout from z_0 at horizons 1 ... n: there at 0 or at the horizon."""
     return mask_now[:, :1] | mask_now[:, 1 : steps + 1]

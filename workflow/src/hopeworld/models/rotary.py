@@ -9,6 +9,7 @@ The action token has a time position only.
 
 from __future__ import annotations
 
+import functools
 from typing import Literal
 
 import torch
@@ -20,10 +21,14 @@ Rope = Literal["meta", "standard"]
 Tables = tuple[Float[Tensor, "t S d"], Float[Tensor, "t S d"]]
 
 
+@functools.lru_cache(maxsize=64)
 def rotary_tables(
     start: int, steps: int, grid: tuple[int, int], width: int, rope: Rope, device: torch.device
 ) -> Tables:
-    """Cosine and sine of every token's angles, [steps, 1 + P, width], for steps from `start` on."""
+    """Cosine and sine of every token's angles, [steps, 1 + P, width], for steps from `start` on.
+
+    They depend on nothing else, so every forward pass of a clip shares them; never write to them.
+    """
     channels = 2 * ((width // 3) // 2)
     rows, columns = grid
     patch = torch.arange(rows * columns, device=device)

@@ -38,9 +38,7 @@ class Tally:
 
     def add(self, name: str, error: Float[Tensor, "B t P"], objects: Bool[Tensor, "B t P"]) -> None:
         """Add token errors; `objects` marks the object patches."""
-        masks = {"object": objects, "background": ~objects, "all": torch.ones_like(objects)}
-        for region in REGIONS:
-            mask = masks[region]
+        for region, mask in objective.region_masks(objects).items():
             self._sums[name, region] += (error.double() * mask).sum().item()
             self._tokens[name, region] += int(mask.sum().item())
 
