@@ -157,18 +157,29 @@ class Hope:
 
     depth: int = key("HOPE blocks", low=1)
     width: int = key("inner width C", low=12)
-    heads: int = key("memory heads", low=1)
+    heads: int = key("heads of the mixer", low=1)
     memory_ratio: float = key("hidden width of a memory over the head width", above=0)
-    write: Literal["proximal"] = key("write rule of the memories")
-    gate: Literal["off", "soft", "hard"] = key("surprise gate")
+    mixer: Literal["titan", "linear", "attention"] = key(
+        "main memory: residual MLP, linear, or attention instead (HOPE-Attention)"
+    )
+    write: Literal["proximal", "dgd", "delta"] = key("write rule of the memories")
+    read: Literal["after", "before"] = key("a step is read after it is written, or before")
+    self_target: bool = key("targets are what the memory makes of v; else v itself")
     adaptive: tuple[Literal["k", "v", "eta", "alpha"], ...] = key("projections that are memories")
     self_write: float = key("strength of the writes of M_k, M_v, M_eta, M_alpha", low=0, high=1)
+    gate: Literal["off", "soft", "hard"] = key("surprise gate")
+    retention: bool = key("alpha < 1 forgets; else what is written stays")
+    writes: bool = key("memories are written; else they answer with their initial weights")
     first_order: bool = key("no gradient through keys, features and targets of a write")
     local_mixing: bool = key("depthwise 3x3 in the frame, causal over 4 steps")
-    rope: Literal["meta", "standard"] = key("tiling of the rotary angles")
+    feature_norm: bool = key("features of a memory are divided by the root of their number")
+    rope: Literal["meta", "standard", "off"] = key("tiling of the rotary angles of q and k")
     cms_periods: tuple[int, ...] = key("transitions between the updates of a level", low=1)
     cms_hidden: int = key("hidden width of each level; the free number of the size", low=1)
     cms_decay: float = key("decay of a level's delta per update", low=0, high=1)
+    cms_loss: Literal["look_back", "local", "off"] = key(
+        "what a level learns online from: the observed latent, its own input, nothing"
+    )
 
 
 @dataclass(frozen=True)
