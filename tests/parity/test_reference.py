@@ -1,88 +1,130 @@
-"""ViT-AC against a slow, literal reading of Meta's predictor: dense mask, token by token."""
+"""ViT-AC against a slow, literal reading of Meta's predictor, through compare_with_meta.py."""
 
 from __future__ import annotations
 
-import math
+import os
+import subprocess
+import sys
+from itertools import product
+from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor
-from torch.nn import functional
+from tests.parity.compare_with_meta import main
+from tests.parity.reference_files import Sizes, write_reference
 
-from hopeworld.models.vit_ac import ViTAC
-from hopeworld.settings import VitAC
-
-
-def rotated(vector: Tensor, position: tuple[float, float, float]) -> Tensor:
-    """Rotate one head vector: n channels per axis, angles tiled, adjacent channels paired."""
-    channels = 2 * ((len(vector) // 3) // 2)
-    out = vector.clone()
-    for axis, place in enumerate(position):
-        for j in range(channels):
-            omega = 10000 ** (-(j % (channels // 2)) / (channels / 2))
-            cosine, sine = math.cos(place * omega), math.sin(place * omega)
-            first = axis * channels
-            other = -vector[first + j + 1] if j % 2 == 0 else vector[first + j - 1]
-            out[first + j] = vector[first + j] * cosine + other * sine
-    return out
+SCRIPT = Path(__file__).with_name("compare_with_meta.py")
+PLAIN = Sizes(grid=(2, 2), head_width=24, heads=1, depth=1)
+CASES = [
+    *(
+        Sizes(grid=grid, head_width=width, state=state)
+        for grid, width, state in product(((3, 3), (2, 4)), (24, 32, 48, 64), (False, True))
+    ),
+    Sizes(grid=(3, 2), head_width=12, action_width=7, state=True, extrinsics=True),
+    Sizes(grid=(2, 3), head_width=24, heads=3, depth=3, steps=2, action_width=5),
+    Sizes(grid=(2, 2), head_width=7, heads=4, steps=6, batch=1),
+]
+FILE_KEY = "HOPEWORLD_META_REFERENCE"
 
 
-def positions(steps: int, grid: tuple[int, int]) -> list[tuple[float, float, float]]:
-    """Time, row and column of every token; width positions are scaled by rows / columns."""
-    rows, columns = grid
-    places = []
-    for t in range(steps):
-        places.append((t, 0.0, 0.0))
-        places += [(t, r, c * rows / columns) for r in range(rows) for c in range(columns)]
-    return places
+@pytest.fixture(scope="module")
+def numbers(tmp_path_factory) -> Path:
+    return write_reference(tmp_path_factory.mktemp("reference") / "numbers.pt", CASES)
 
 
-def reference(predictor: ViTAC, features: Tensor, actions: Tensor) -> Tensor:
-    """The prediction before its LayerNorm, for one clip: features [t, P, D], actions [t, 2]."""
-    weights, settings = predictor.state_dict(), predictor.settings
-    steps, patches, _ = features.shape
-
-    def linear(name: str, x: Tensor) -> Tensor:
-        return functional.linear(x, weights[f"{name}.weight"], weights[f"{name}.bias"])
-
-    def norm(name: str, x: Tensor) -> Tensor:
-        return functional.layer_norm(
-            x, x.shape[-1:], weights[f"{name}.weight"], weights[f"{name}.bias"], eps=1e-6
-        )
-
-    action = linear("action_encoder", actions)[:, None]
-    x = torch.cat((action, linear("predictor_embed", features)), 1).flatten(0, 1)
-    step_of = torch.arange(steps).repeat_interleave(patches + 1)
-    mask = step_of[:, None] >= step_of[None, :]
-    places = positions(steps, predictor.grid)
-    width = settings.width // settings.heads
-    for layer in range(settings.depth):
-        block = f"predictor_blocks.{layer}"
-        q, k, v = linear(f"{block}.attn.qkv", norm(f"{block}.norm1", x)).chunk(3, -1)
-        heads = []
-        for head in range(settings.heads):
-            part = slice(head * width, (head + 1) * width)
-            rotate_all = zip(q[:, part], k[:, part], places, strict=True)
-            turned = [(rotated(a, place), rotated(b, place)) for a, b, place in rotate_all]
-            queries, keys = (torch.stack(side) for side in zip(*turned, strict=True))
-            logits = queries @ keys.T / math.sqrt(width)
-            heads.append(logits.masked_fill(~mask, -math.inf).softmax(-1) @ v[:, part])
-        x = x + linear(f"{block}.attn.proj", torch.cat(heads, -1))
-        hidden = linear(f"{block}.mlp.fc1", norm(f"{block}.norm2", x))
-        x = x + linear(f"{block}.mlp.fc2", functional.gelu(hidden))
-    x = x.view(steps, patches + 1, -1)[:, 1:]
-    return linear("predictor_proj", norm("predictor_norm", x))
+@pytest.fixture
+def one_case(tmp_path) -> tuple[Path, dict]:
+    path = write_reference(tmp_path / "one.pt", [PLAIN])
+    return path, torch.load(path, weights_only=True)
 
 
-@pytest.mark.parametrize(("grid", "heads"), [((3, 3), 2), ((2, 4), 3), ((2, 2), 1)])
-def test_vit_ac_is_the_slow_reference(grid, heads):
-    settings = VitAC(depth=2, width=24 * heads, heads=heads, mlp_ratio=4.0, rope="meta")
-    predictor = ViTAC(settings, grid, 10, torch.Generator().manual_seed(0)).double()
-    draw = torch.Generator().manual_seed(1)
-    with torch.no_grad():
-        for parameter in predictor.parameters():
-            parameter.add_(torch.randn(parameter.shape, generator=draw) * 0.1)
-    features = torch.randn(4, grid[0] * grid[1], 10, generator=draw).double()
-    actions = torch.randn(4, 2, generator=draw).double()
-    out, _ = predictor(features[None], actions[None])
-    assert torch.allclose(out[0], reference(predictor, features, actions), atol=1e-5)
+def test_vit_ac_is_the_slow_reference(numbers):
+    run = subprocess.run([sys.executable, SCRIPT, numbers], capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert run.stdout.splitlines()[-1].startswith("OK")
+    for sizes in CASES:
+        assert f"\n{sizes.name}\n" in "\n" + run.stdout
+
+
+@pytest.mark.parametrize(
+    "name", ["predictor_blocks.0.attn.qkv.weight", "predictor_norm.bias", "action_encoder.weight"]
+)
+def test_one_changed_weight_fails(one_case, capsys, name):
+    path, content = one_case
+    content["cases"][PLAIN.name]["state_dict"][name].view(-1)[-1] += 0.01
+    torch.save(content, path)
+    assert main([str(path)]) == 1
+    assert "FAILED" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("part", ["grads", "z_ar", "sloss", "out"])
+def test_nan_and_changed_numbers_fail(one_case, capsys, part):
+    path, content = one_case
+    case = content["cases"][PLAIN.name]
+    values = case["out"] if part == "out" else case["train"][part]
+    (values["predictor_norm.bias"] if part == "grads" else values).mul_(float("nan"))
+    torch.save(content, path)
+    assert main([str(path)]) == 1
+    assert capsys.readouterr().out.count("too large") >= 1
+
+
+def test_a_gradient_of_a_parameter_that_is_not_there_fails(one_case, capsys):
+    path, content = one_case
+    content["cases"][PLAIN.name]["train"]["grads"]["state_encoder.bias"] = torch.ones(24)
+    torch.save(content, path)
+    assert main([str(path)]) == 1
+    assert "gradients, state_encoder.bias" in capsys.readouterr().out
+
+
+def _without_cases(content):
+    content.pop("cases")
+
+
+def _without_train(content):
+    content["cases"][PLAIN.name].pop("train")
+
+
+def _of_another_grid(content):
+    content["cases"][PLAIN.name]["config"]["img_size"] = (32, 48)
+
+
+def _without_a_weight(content):
+    content["cases"][PLAIN.name]["state_dict"].pop("predictor_norm.bias")
+
+
+def _with_unknown_heads(content):
+    content["cases"][PLAIN.name]["config"]["num_heads"] = 5
+
+
+@pytest.mark.parametrize(
+    ("spoil", "problem"),
+    [
+        (_without_cases, "holds no `cases`"),
+        (_without_train, "not in the format"),
+        (_of_another_grid, "case 2x2_hd24_a2: "),
+        (_without_a_weight, "missing: predictor_norm.bias"),
+        (_with_unknown_heads, "no multiple of 5 heads"),
+    ],
+)
+def test_a_file_of_another_format_is_one_line(one_case, capsys, spoil, problem):
+    path, content = one_case
+    spoil(content)
+    torch.save(content, path)
+    assert main([str(path)]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert problem in lines[0]
+
+
+def test_an_unreadable_file_is_one_line(tmp_path, capsys):
+    (tmp_path / "text").write_text("no tensors")
+    for name in ("text", "absent"):
+        assert main([str(tmp_path / name)]) == 2
+        assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+@pytest.mark.skipif(
+    FILE_KEY not in os.environ, reason=f"{FILE_KEY} names no file of Meta's numbers"
+)
+def test_vit_ac_is_metas_predictor():
+    assert main([os.environ[FILE_KEY]]) == 0

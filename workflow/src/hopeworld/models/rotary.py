@@ -4,7 +4,7 @@ A head of width d gives n = 2 * ((d // 3) // 2) channels to each axis, in this o
 unrotated. Frequencies omega_i = 10000^(-2i/n), i < n/2. Adjacent channels (2j, 2j + 1) rotate
 together. `meta` tiles the angles as Meta's code does (omega_0 .. omega_m, omega_0 .. omega_m), so
 the two channels of a pair turn by different angles; `standard` repeats each angle, a true rotation.
-The action token has a time position only.
+The tokens before the patches of a step (action, state) have a time position only.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import functools
 from typing import Literal
 
 import torch
-from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 
@@ -23,11 +22,18 @@ Tables = tuple[Float[Tensor, "t S d"], Float[Tensor, "t S d"]]
 
 @functools.lru_cache(maxsize=64)
 def rotary_tables(
-    start: int, steps: int, grid: tuple[int, int], width: int, rope: Rope, device: torch.device
+    start: int,
+    steps: int,
+    grid: tuple[int, int],
+    width: int,
+    rope: Rope,
+    device: torch.device,
+    conditions: int = 1,
 ) -> Tables:
-    """Cosine and sine of every token's angles, [steps, 1 + P, width], for steps from `start` on.
+    """Cosine and signed sine of every token's angles, each [steps, conditions + P, width].
 
-    They depend on nothing else, so every forward pass of a clip shares them; never write to them.
+    The sine of even channels is negated: `rotate` needs it so. The tables depend on nothing but the
+    arguments, so every forward pass of a clip shares them; never write to them.
     """
     channels = 2 * ((width // 3) // 2)
     rows, columns = grid
@@ -35,11 +41,13 @@ def rotary_tables(
     time = torch.arange(start, start + steps, device=device, dtype=torch.float64)
     row = (patch // columns).double()
     column = (patch % columns).double() * (rows / columns)
-    angle = torch.zeros(steps, 1 + rows * columns, width, dtype=torch.float64, device=device)
+    angle = time.new_zeros(steps, conditions + rows * columns, width)
     angle[:, :, :channels] = _angles(time, channels, rope)[:, None]
-    angle[:, 1:, channels : 2 * channels] = _angles(row, channels, rope)
-    angle[:, 1:, 2 * channels : 3 * channels] = _angles(column, channels, rope)
-    return angle.cos().float(), angle.sin().float()
+    angle[:, conditions:, channels : 2 * channels] = _angles(row, channels, rope)
+    angle[:, conditions:, 2 * channels : 3 * channels] = _angles(column, channels, rope)
+    sine = angle.sin()
+    sine[..., 0::2].neg_()
+    return angle.cos().float(), sine.float()
 
 
 def _angles(position: Tensor, channels: int, rope: Rope) -> Tensor:
@@ -50,8 +58,34 @@ def _angles(position: Tensor, channels: int, rope: Rope) -> Tensor:
 
 
 def rotate(x: Float[Tensor, "... d"], tables: Tables) -> Float[Tensor, "... d"]:
-    """Rotate channel pairs by the tables' angles; computed in fp32, returned in x's dtype."""
-    cosine, sine = tables
-    even, odd = rearrange(x.float(), "... (d pair) -> pair ... d", pair=2)
-    turned = rearrange(torch.stack((-odd, even)), "pair ... d -> ... (d pair)")
-    return (x.float() * cosine + turned * sine).to(x.dtype)
+    """Rotate channel pairs by the tables' angles; computed in fp32, returned in x's dtype.
+
+    The tables broadcast against x.
+    """
+    return Rotation.apply(x, *tables)
+
+
+class Rotation(torch.autograd.Function):
+    """y = cosine * x + sine * swap(x), linear in x: its transpose is a rotation, too.
+
+    Plain autograd would keep and zero-fill a gradient for every slice of the swap.
+    """
+
+    @staticmethod
+    def forward(ctx, x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
+        """Rotate x; nothing of x is kept for the backward pass."""
+        ctx.save_for_backward(cosine, sine)
+        return (x * cosine).addcmul_(swap(x), sine).to(x.dtype)
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None, None]:
+        """swap is its own transpose: x' = cosine * y' + swap(sine * y')."""
+        cosine, sine = ctx.saved_tensors
+        return Rotation.apply(gradient, cosine, swap(sine)), None, None
+
+
+def swap(x: Float[Tensor, "... d"]) -> Float[Tensor, "... d"]:
+    """Exchange adjacent channels: x1, x0, x3, x2, ...; an odd last one stays."""
+    paired = x.shape[-1] // 2 * 2
+    swapped = torch.stack((x[..., 1:paired:2], x[..., 0:paired:2]), -1).flatten(-2)
+    return swapped if paired == x.shape[-1] else torch.cat((swapped, x[..., paired:]), -1)

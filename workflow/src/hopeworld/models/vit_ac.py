@@ -1,9 +1,9 @@
-"""ViT-AC: numerically Meta's V-JEPA 2 action-conditioned predictor, action-only.
+"""ViT-AC: numerically Meta's V-JEPA 2 action-conditioned predictor.
 
-Tokens of a step are the action token, then the patches row-major; steps follow each other. A step
-sees itself and every earlier step (block-causal). The mask is never built: step i attends,
-unmasked, to the keys of steps <= i. Slot k of the output predicts z_{k+1}. State-dict names are
-Meta's.
+Tokens of a step are its conditions (the action; in Meta's own checkpoints also the robot's state,
+and the camera's extrinsics), then the patches row-major; steps follow each other. A step sees
+itself and every earlier step (attention.py). Slot k of the output predicts z_{k+1}. State-dict
+names are Meta's.
 Source: Assran et al. 2025 (V-JEPA 2), src/models/ac_predictor.py.
 """
 
@@ -12,15 +12,45 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import torch
-from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from hopeworld.models.predictor import Predictor, Trace, initialise, standardise
-from hopeworld.models.rotary import Tables, rotary_tables, rotate
+from hopeworld.models.attention import Attention, Cache
+from hopeworld.models.predictor import (
+    BadInput,
+    Predictor,
+    Trace,
+    initialise,
+    require_shapes,
+    standardise,
+)
+from hopeworld.models.rotary import Tables, rotary_tables
 from hopeworld.settings import VitAC
 
-Cache = tuple[Float[Tensor, "B H n d"], Float[Tensor, "B H n d"]]
+
+@dataclass(frozen=True)
+class Conditions:
+    """The tokens before the patches of a step, in Meta's order: action, state, extrinsics.
+
+    A state is as wide as an action, extrinsics one less. The study has 2D forces alone.
+    """
+
+    action_width: int = 2
+    state: bool = False
+    extrinsics: bool = False
+
+    @property
+    def widths(self) -> dict[str, int]:
+        """Width of each condition that is there, by its name."""
+        widths = {"action": self.action_width}
+        if self.state:
+            widths["state"] = self.action_width
+        if self.extrinsics:
+            widths["extrinsics"] = self.action_width - 1
+        return widths
+
+
+FORCES = Conditions()
 
 
 @dataclass(frozen=True)
@@ -30,37 +60,6 @@ class ClipState:
     features: Float[Tensor, "B t P D"]
     actions: Float[Tensor, "B t A"]
     cache: tuple[Cache, ...] | None
-
-
-class Attention(nn.Module):
-    """Block-causal attention with fused qkv and 3D RoPE."""
-
-    def __init__(self, width: int, heads: int):
-        super().__init__()
-        self.heads = heads
-        self.qkv = nn.Linear(width, 3 * width)
-        self.proj = nn.Linear(width, width)
-
-    def forward(
-        self, x: Float[Tensor, "B t S C"], tables: Tables, past: Cache | None
-    ) -> tuple[Float[Tensor, "B t S C"], Cache]:
-        """Attend from each new step to all steps up to it; returns the grown cache."""
-        steps, tokens = x.shape[1:3]
-        q, k, v = rearrange(self.qkv(x), "b t s (n h d) -> n b h t s d", n=3, h=self.heads)
-        q, k = rotate(q, tables), rotate(k, tables)
-        q, k, v = (rearrange(part, "b h t s d -> b h (t s) d") for part in (q, k, v))
-        if past is not None:
-            k, v = torch.cat((past[0], k), 2), torch.cat((past[1], v), 2)
-        seen = k.shape[2] - steps * tokens
-        read = [
-            nn.functional.scaled_dot_product_attention(
-                q[:, :, i * tokens : (i + 1) * tokens],
-                k[:, :, : seen + (i + 1) * tokens],
-                v[:, :, : seen + (i + 1) * tokens],
-            )
-            for i in range(steps)
-        ]
-        return self.proj(rearrange(torch.stack(read, 1), "b t h s d -> b t s (h d)")), (k, v)
 
 
 class Mlp(nn.Module):
@@ -96,7 +95,11 @@ class Block(nn.Module):
 
 
 class ViTAC(Predictor):
-    """Action-conditioned ViT predictor (attention over the clip so far)."""
+    """Action-conditioned ViT predictor (attention over the clip so far).
+
+    Args:
+        conditions: the condition tokens of a step; `predict` and `rollout` have 2D forces alone.
+    """
 
     def __init__(
         self,
@@ -104,11 +107,13 @@ class ViTAC(Predictor):
         grid: tuple[int, int],
         feature_width: int,
         generator: torch.Generator,
+        conditions: Conditions = FORCES,
     ):
         super().__init__(grid, feature_width)
-        self.settings = settings
+        self.settings, self.conditions = settings, conditions
         self.predictor_embed = nn.Linear(feature_width, settings.width)
-        self.action_encoder = nn.Linear(2, settings.width)
+        for name, width in conditions.widths.items():
+            self.add_module(f"{name}_encoder", nn.Linear(width, settings.width))
         self.predictor_blocks = nn.ModuleList(Block(settings) for _ in range(settings.depth))
         self.predictor_norm = nn.LayerNorm(settings.width, eps=1e-6)
         self.predictor_proj = nn.Linear(settings.width, feature_width)
@@ -122,7 +127,7 @@ class ViTAC(Predictor):
         """Nothing seen yet."""
         weight = self.predictor_embed.weight
         features = weight.new_zeros(batch, 0, self.grid[0] * self.grid[1], self.feature_width)
-        return ClipState(features, weight.new_zeros(batch, 0, 2), None)
+        return ClipState(features, weight.new_zeros(batch, 0, self.conditions.action_width), None)
 
     def new_clip(self, state: ClipState) -> ClipState:
         """A ViT carries nothing from clip to clip."""
@@ -137,11 +142,26 @@ class ViTAC(Predictor):
         """Drop keys and values: the next prediction recomputes them from the kept steps."""
         return replace(state, cache=None)
 
+    def check(self, features: Tensor, actions: Tensor) -> None:
+        """Raise `BadInput` also where the predictor reads more than 2D forces."""
+        if self.conditions != FORCES:
+            raise BadInput(
+                f"predict and rollout know 2D forces alone, this predictor reads "
+                f"{self.conditions.widths}; call forward with all that it reads"
+            )
+        super().check(features, actions)
+
+    def check_state(self, state: ClipState, batch: int) -> None:
+        """Raise `BadInput` for a state of another model, batch or grid."""
+        if isinstance(state, ClipState):
+            state = self.refresh(state)
+        require_shapes(state, self.initial(batch))
+
     def observe(self, state: ClipState, prediction: Tensor, truth: Tensor) -> ClipState:
         """A ViT learns nothing online by itself."""
         return state
 
-    def predict(
+    def advance(
         self,
         state: ClipState,
         features: Float[Tensor, "B t P D"],
@@ -149,7 +169,6 @@ class ViTAC(Predictor):
         trace: Trace | None = None,
     ) -> tuple[Float[Tensor, "B t P D"], ClipState]:
         """Predict the next latent of each new step (see `Predictor.predict`)."""
-        self.check(features, actions)
         new = features.shape[1]
         seen = torch.cat((state.features, features), 1)
         forces = torch.cat((state.actions, actions), 1)
@@ -164,16 +183,52 @@ class ViTAC(Predictor):
         features: Float[Tensor, "B t P D"],
         actions: Float[Tensor, "B t A"],
         past: tuple[Cache, ...] | None = None,
+        states: Float[Tensor, "B t A"] | None = None,
+        extrinsics: Float[Tensor, "B t E"] | None = None,
     ) -> tuple[Float[Tensor, "B t P D"], tuple[Cache, ...]]:
-        """The network itself: scaled actions in, predictions before their LayerNorm out."""
-        steps, tokens = features.shape[1], features.shape[2] + 1
-        start = 0 if past is None else past[0][0].shape[2] // tokens
-        width = self.settings.width // self.settings.heads
-        tables = rotary_tables(start, steps, self.grid, width, self.settings.rope, features.device)
-        action = self.action_encoder(actions)[:, :, None]
-        x = torch.cat((action, self.predictor_embed(features)), 2)
+        """The network itself: scaled actions in, predictions before their LayerNorm out.
+
+        Raises:
+            BadInput: a condition that this predictor reads is missing, or it reads no such one.
+        """
+        x = self.tokens(features, {"action": actions, "state": states, "extrinsics": extrinsics})
+        start = 0 if past is None else past[0][0].shape[2] // x.shape[2]
+        tables = self.rotation(start, x.shape[1])
         grown = []
         for layer, block in enumerate(self.predictor_blocks):
             x, cache = block(x, tables, None if past is None else past[layer])
             grown.append(cache)
-        return self.predictor_proj(self.predictor_norm(x[:, :, 1:])), tuple(grown)
+        patches = self.predictor_norm(x[:, :, len(self.conditions.widths) :])
+        return self.predictor_proj(patches), tuple(grown)
+
+    def tokens(
+        self, features: Float[Tensor, "B t P D"], given: dict[str, Tensor | None]
+    ) -> Float[Tensor, "B t S C"]:
+        """Embed the conditions and the patches of every step, in the model's own precision."""
+        self._check_conditions(features.shape[:2], given)
+        dtype = self.predictor_embed.weight.dtype
+        conditions = [
+            self.get_submodule(f"{name}_encoder")(given[name].to(dtype))
+            for name in self.conditions.widths
+        ]
+        patches = self.predictor_embed(features.to(dtype))
+        return torch.cat((torch.stack(conditions, 2), patches), 2)
+
+    def _check_conditions(self, steps: torch.Size, given: dict[str, Tensor | None]) -> None:
+        widths = self.conditions.widths
+        found = [name for name, value in given.items() if value is not None]
+        if found != list(widths):
+            raise BadInput(
+                f"this predictor reads the conditions {', '.join(widths)}, given were "
+                f"{', '.join(found)}; call forward with all that it reads and no others"
+            )
+        for name, width in widths.items():
+            shape, wanted = tuple(given[name].shape), (*steps, width)
+            if shape != wanted:
+                raise BadInput(f"{name}: shape {shape}, wanted {wanted}; give one per step")
+
+    def rotation(self, start: int, steps: int) -> Tables:
+        """Rotary tables of `steps` steps from `start` on."""
+        settings, device = self.settings, self.predictor_embed.weight.device
+        width, conditions = settings.width // settings.heads, len(self.conditions.widths)
+        return rotary_tables(start, steps, self.grid, width, settings.rope, device, conditions)
