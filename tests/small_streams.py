@@ -44,7 +44,12 @@ class SmallClips:
 def stream_job(name: str, weights: Path, **changes) -> StreamJob:
     """A job over 4 + 4 + 2 clips with probes of 2 + 2, every 2 clips."""
     settings = Adaptation(
-        clip_norm=1.0, probe_every=2, diagnose_every=2, methods=METHODS, tuning={}
+        clip_norm=1.0,
+        probe_every=2,
+        diagnose_every=2,
+        contestants=tuple(METHODS),
+        methods=METHODS,
+        tuning={},
     )
     job = StreamJob(
         name=name,

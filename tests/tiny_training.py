@@ -86,13 +86,16 @@ class TinyPredictor(Predictor):
     def refresh(self, state):
         return state
 
+    def check_state(self, state, batch):
+        assert len(state.carried) == batch
+
     def observe(self, state, prediction, truth):
         return state
 
     def no_decay(self):
         return {"carry"}
 
-    def predict(self, state, features, actions, trace=None):
+    def advance(self, state, features, actions, trace=None):
         carried, outputs = state.carried, []
         for step in range(features.shape[1]):
             carried = 0.9 * carried + 0.1 * features[:, step].mean(dim=1)
@@ -124,6 +127,7 @@ def tiny_training(**changes) -> settings.Training:
         clip_norm=1.0,
         rollout_loss="mean",
         rollout_steps=2,
+        single_clip_share=0.0,
         evaluate_every=3,
         autocast="off",
         gate_skill=0.2,

@@ -115,7 +115,7 @@ def test_hope_changes_no_parameter_but_its_state():
     run_on(stream)
     assert digest((), predictor) == before
     assert stream.state.continuum.transitions == 14
-    assert not torch.equal(stream.state.titans[0].delta, start.titans[0].delta)
+    assert not torch.equal(stream.state.mixers[0].memory, start.mixers[0].memory)
     assert not torch.equal(stream.state.continuum.deltas[0], start.continuum.deltas[0])
 
 
@@ -166,7 +166,11 @@ def test_tables_have_the_columns_of_the_schema(tmp_path):
     assert list(stream.columns) == [name for name in STREAM if name != "loss_frozen"]
     assert list(probes.columns) == list(PROBES)
     assert list(memory.columns) == list(MEMORY)
-    assert set(memory.memory) == {"memory", "k", "v", "eta", "alpha", "cms_1", "cms_4", "cms_16"}
+    titan, levels = {"memory", "k", "v", "eta", "alpha"}, {"cms_1", "cms_4", "cms_16"}
+    assert set(memory.memory) == titan | levels | {"cms", "state"}
+    whole = memory[memory.layer == -1].groupby("name").value
+    assert set(whole.groups) == {"carry_benefit", "loss_before", "loss_after"}
+    assert whole.mean()["loss_after"] < whole.mean()["loss_before"]
     assert np.isfinite(memory.value).all()
 
 

@@ -9,9 +9,11 @@ import torch
 from tests.small_models import GRID, HOPE, PATCHES, WIDTH, clips, small
 
 from hopeworld.models.build import build_predictor
-from hopeworld.models.hope.continuum import initial_continuum, look_back
+from hopeworld.models.hope.continuum import Level, initial_continuum, look_back
 from hopeworld.models.hope.titan import Titan
 from hopeworld.models.predictor import BadInput
+
+LEVELS = [Level(HOPE, period) for period in HOPE.cms_periods]
 
 
 def test_permuting_the_patches_permutes_the_output():
@@ -32,7 +34,7 @@ def test_two_clips_of_eight_equal_one_pass_of_sixteen_but_for_time_and_convoluti
     first, state = predictor.predict(predictor.initial(1), latents[:, :8], actions[:, :8])
     second, split_end = predictor.predict(state, latents[:, 8:], actions[:, 8:])
     assert torch.allclose(torch.cat((first, second), 1), whole, atol=1e-5)
-    assert torch.allclose(end.titans[-1].delta, split_end.titans[-1].delta, atol=1e-5)
+    assert torch.allclose(end.mixers[-1].memory, split_end.mixers[-1].memory, atol=1e-5)
     assert predictor.new_clip(end).time == 0
 
 
@@ -40,7 +42,7 @@ def test_a_level_changes_only_at_multiples_of_its_period_across_clips():
     state = initial_continuum(HOPE, 1, torch.zeros(()))
     gradients = tuple(torch.ones_like(delta) for delta in state.deltas)
     for count in range(1, 41):
-        changed = look_back(state, gradients, HOPE, 1.0)
+        changed = look_back(state, gradients, LEVELS, 1.0)
         for period, old, new in zip(HOPE.cms_periods, state.deltas, changed.deltas, strict=True):
             assert torch.equal(old, new) is bool(count % period), (count, period)
         state = changed
@@ -52,7 +54,7 @@ def test_without_gradient_a_level_only_decays():
     state = replace(state, deltas=tuple(torch.ones_like(d) for d in state.deltas))
     nothing = tuple(torch.zeros_like(d) for d in state.deltas)
     for _ in range(16):
-        state = look_back(state, nothing, HOPE, 1.0)
+        state = look_back(state, nothing, LEVELS, 1.0)
     for delta, updates in zip(state.deltas, (16, 4, 1), strict=True):
         assert torch.allclose(delta, torch.full_like(delta, 0.98**updates))
 
@@ -60,7 +62,7 @@ def test_without_gradient_a_level_only_decays():
 def test_an_update_is_clipped_at_norm_one():
     state = initial_continuum(HOPE, 1, torch.zeros(()))
     huge = tuple(torch.full_like(d, 1e6) for d in state.deltas)
-    moved = look_back(state, huge, HOPE, 1.0).deltas[0]
+    moved = look_back(state, huge, LEVELS, 1.0).deltas[0]
     assert torch.allclose(moved.flatten(2).norm(dim=-1), torch.ones(HOPE.depth, 1))
 
 
@@ -96,8 +98,8 @@ def test_first_order_cuts_the_writes_but_not_the_initial_memories():
         prediction.square().mul(torch.arange(WIDTH)).sum().backward()
         outputs.append(prediction)
     assert torch.equal(*outputs)
-    assert cut.blocks[0].titan.outer.grad[0].abs().sum() > 0
-    differs = cut.blocks[0].titan.project.weight.grad - full.blocks[0].titan.project.weight.grad
+    assert cut.blocks[0].mixer.memory.outer.grad.abs().sum() > 0
+    differs = cut.blocks[0].mixer.project.weight.grad - full.blocks[0].mixer.project.weight.grad
     assert differs.abs().sum() > 0
 
 
@@ -115,9 +117,30 @@ def test_diagnostics_do_not_change_the_prediction_and_are_finite():
     assert (gain > 0).all()
 
 
-def test_a_foreign_state_is_refused():
+def foreign_states():
+    """States that are not those of a small HOPE on a grid of 3 x 4 and a batch of two."""
+    wide = replace(HOPE, width=96)
+    yield "batch", small("hope").initial(1)
+    yield "grid", build_predictor(HOPE, (3, 3), WIDTH, 0).initial(2)
+    yield "width", build_predictor(wide, GRID, WIDTH, 0).initial(2)
+    yield "depth", build_predictor(replace(HOPE, depth=3), GRID, WIDTH, 0).initial(2)
+    yield "model", small("vit_ac").initial(2)
+    yield "mixer", build_predictor(replace(HOPE, mixer="attention"), GRID, WIDTH, 0).initial(2)
+    local = build_predictor(replace(HOPE, cms_loss="local"), GRID, WIDTH, 0)
+    yield "online", local.initial(2)
+
+
+@pytest.mark.parametrize(("what", "state"), list(foreign_states()))
+def test_a_foreign_state_is_refused(what, state):
     predictor, (latents, actions) = small("hope"), clips(2)
-    with pytest.raises(BadInput, match="batch of 1"):
-        predictor.predict(predictor.initial(1), latents, actions)
-    with pytest.raises(BadInput, match="not one of this model"):
-        predictor.predict(small("vit_ac").initial(2), latents, actions)
+    with pytest.raises(BadInput, match="start from initial"):
+        predictor.predict(state, latents, actions)
+    with pytest.raises(BadInput, match="start from initial"):
+        predictor.rollout(state, latents[:, :1], actions, 2)
+
+
+def test_a_vit_refuses_a_foreign_state():
+    predictor, (latents, actions) = small("vit_ac"), clips(2)
+    for state in (predictor.initial(1), small("hope").initial(2)):
+        with pytest.raises(BadInput, match="start from initial"):
+            predictor.predict(state, latents, actions)

@@ -1,85 +1,93 @@
-"""The proximal write against its closed forms, in float64."""
+"""Memories as the layers use them: answers, precision, gradients, gates, and what is refused."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
+from tests.small_memories import KINDS, RULES, draw, small_step
 from torch import float64
 
-from hopeworld.models.hope.memory import features, openness, proximal_write, recall, unit
-
-RANDOM = torch.Generator().manual_seed(0)
+from hopeworld.models.hope.memory import Memory, openness, surprise, unit
 
 
-def draw(*shape: int) -> torch.Tensor:
-    return torch.randn(*shape, generator=RANDOM, dtype=float64)
+def test_unit_vectors_and_a_bounded_slope_at_zero():
+    x = draw(0, 3, 7)
+    assert torch.allclose(unit(x).norm(dim=-1), torch.ones(3, dtype=float64), atol=1e-6)
+    zero = torch.zeros(7, dtype=float64, requires_grad=True)
+    unit(zero).sum().backward()
+    assert zero.grad.max() == pytest.approx(1e3)
 
 
-def test_linear_memory_with_one_unit_key_is_the_delta_rule():
-    """alpha M (I - e' k k^T) + e' v k^T with e' = e / (1 + e): Behrouz et al. 2025, eq. 57."""
-    memory, key, value = draw(1, 5, 7), unit(draw(1, 1, 7)), draw(1, 1, 5)
-    rate, retention = torch.full((1, 1), 0.7, dtype=float64), torch.full((1,), 0.9, dtype=float64)
-    written = proximal_write(memory, key, value, rate, retention)
-    step = 0.7 / 1.7
-    kk = key.transpose(-1, -2) @ key
-    wanted = 0.9 * memory @ (torch.eye(7).double() - step * kk)
-    wanted = wanted + step * value.transpose(-1, -2) @ key
-    assert torch.allclose(written, wanted, atol=1e-12)
+def test_an_mlp_memory_starts_as_the_identity_and_a_linear_one_as_zero():
+    x = draw(0, 2, 1, 1, 4, 5)
+    for hidden, wanted in ((8, x), (None, torch.zeros_like(x))):
+        memory = Memory(2, 1, (5, 5), hidden).double()
+        assert torch.equal(memory.recall(x, memory.features(x), None), wanted)
 
 
-def test_the_write_minimises_its_objective():
-    delta, phi, error = draw(1, 4, 6), draw(1, 9, 6), draw(1, 9, 4)
-    weight, retention = draw(1, 9).abs(), torch.tensor([0.8], dtype=float64)
-
-    def objective(candidate):
-        fit = (weight * (candidate @ phi.transpose(-1, -2) - error.mT).square().sum(-2)).sum()
-        return fit + (candidate - 0.8 * delta).square().sum()
-
-    written = proximal_write(delta, phi, error, weight, retention).requires_grad_()
-    (gradient,) = torch.autograd.grad(objective(written), written)
-    assert gradient.abs().max() < 1e-10
+@pytest.mark.parametrize("normalise", [True, False])
+def test_features_are_divided_by_the_root_of_their_number(normalise):
+    memory = Memory(1, 1, (5, 5), 16, normalise).double()
+    torch.nn.init.normal_(memory.inner, generator=torch.Generator().manual_seed(0))
+    x = draw(0, 1, 1, 1, 4, 5)
+    hidden = torch.nn.functional.silu(x @ memory.inner[:, None].mT)
+    assert torch.allclose(memory.features(x), hidden / 4 if normalise else hidden)
 
 
-def test_the_write_is_differentiable_by_every_input():
-    inputs = [draw(2, 3, 4), draw(2, 5, 4), draw(2, 5, 3), draw(2, 5).abs(), torch.rand(2).double()]
-    inputs = [value.requires_grad_() for value in inputs]
-    assert torch.autograd.gradcheck(proximal_write, inputs)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("rule", RULES)
+def test_a_write_is_differentiable_by_every_input(rule, kind):
+    step = small_step(kind, tokens=3)
+    names = ("delta", "keys", "targets", "weight", "retention")
+    inputs = [getattr(step, name).requires_grad_() for name in names]
+    parameters = list(step.memory.parameters())
+
+    def written(*parts):
+        return replace(step, **dict(zip(names, parts[:5], strict=True))).written(rule)
+
+    assert torch.autograd.gradcheck(written, (*inputs, *parameters))
 
 
-def test_nothing_written_leaves_the_state_bitwise():
-    phi, error = draw(1, 9, 6), draw(1, 9, 4)
-    nothing = torch.zeros(1, 4, 6).double()
-    written = proximal_write(
-        nothing, phi, error, torch.zeros(1, 9).double(), torch.ones(1).double()
-    )
-    assert torch.equal(written, nothing)
+@pytest.mark.parametrize("rule", RULES)
+def test_a_write_runs_in_the_precision_of_its_state_under_autocast_too(rule):
+    step = small_step("mlp")
+    step.memory.float()
+    names = ("delta", "keys", "targets", "weight", "retention")
+    step = replace(step, **{name: getattr(step, name).float() for name in names})
+    rough = replace(step, keys=step.keys.bfloat16(), targets=step.targets.bfloat16())
+    with torch.autocast("cpu", torch.bfloat16):
+        written = rough.written(rule)
+    assert written.dtype == torch.float32
+    assert torch.allclose(written, step.written(rule), atol=0.1)
 
 
-def test_the_order_of_the_tokens_does_not_matter():
-    delta, phi, error, weight = draw(1, 4, 6), draw(1, 9, 6), draw(1, 9, 4), draw(1, 9).abs()
-    order = torch.randperm(9, generator=RANDOM)
-    one = proximal_write(delta, phi, error, weight, torch.ones(1).double())
-    other = proximal_write(
-        delta, phi[:, order], error[:, order], weight[:, order], torch.ones(1).double()
-    )
-    assert torch.allclose(one, other, atol=1e-12)
+@pytest.mark.parametrize("rule", RULES)
+def test_samples_and_heads_learn_apart(rule):
+    step = small_step("mlp")
+    changed = step.weight.clone()
+    changed[0, 1] = 0
+    moved = (step.written(rule) != replace(step, weight=changed).written(rule)).flatten(3).any(-1)
+    assert moved.all(0).tolist() == [[False, True], [False, False]]
 
 
-@pytest.mark.parametrize("rate", [1.0, 100.0])
-def test_correlated_keys_stay_finite_over_512_steps(rate):
-    base = unit(draw(1, 1, 16))
-    delta, inner = torch.zeros(1, 16, 32).double(), draw(1, 32, 16)
-    for _ in range(512):
-        keys = unit(0.9 * base + 0.1 * unit(draw(1, 65, 16)))
-        phi, targets = features(keys, inner), unit(draw(1, 65, 16))
-        error = targets - keys
-        weight = torch.full((1, 65), rate).double()
-        delta = proximal_write(delta, phi, error, weight, torch.ones(1).double())
-    assert torch.isfinite(delta).all()
-    assert recall(keys, phi, delta).norm(dim=-1).max() < 50
+def test_a_memory_that_is_not_there_learns_nothing():
+    memory = Memory(0, 2, (5, 5), 8)
+    assert memory.initial(3).shape == (0, 3, 2, 5, 8)
+    assert memory.write("proximal", memory.initial(3), None).shape == (0, 3, 2, 5, 8)
 
 
-def test_gate_opens_with_surprise():
+def test_a_pair_that_is_known_does_not_surprise():
+    step = small_step("mlp")
+    phi = step.memory.features(step.keys)
+    known = phi @ step.delta.mT
+    assert torch.equal(surprise(phi, known, step.delta), torch.zeros(2, 2, 2, 7).double())
+    shifted = surprise(phi, known + 2.0, step.delta)
+    assert torch.allclose(shifted, torch.full_like(shifted, 5 * 4.0))
+
+
+def test_the_gate_opens_with_surprise():
     surprised, threshold = torch.tensor([[1e-9, 0.1353353, 4.0]]), torch.tensor([-1.0])
     soft = openness(surprised, threshold, "soft")[0]
     assert soft[0] < 1e-6

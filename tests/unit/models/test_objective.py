@@ -20,9 +20,9 @@ class Recorder(TinyPredictor):
         self.eval()
         self.asked = []
 
-    def predict(self, state, features, actions, trace=None):
+    def advance(self, state, features, actions, trace=None):
         self.asked.append((state, features, actions))
-        return super().predict(state, features, actions)
+        return super().advance(state, features, actions)
 
 
 @pytest.fixture(scope="module")

@@ -133,13 +133,29 @@ def test_state_is_carried_through_an_episode_and_cut_at_clips(tmp_path):
     starts = []
 
     class Watched(TinyPredictor):
-        def predict(self, state, features, actions, trace=None):
+        def advance(self, state, features, actions, trace=None):
             if self.training and state.steps == 0:
                 starts.append((bool(state.carried.any()), state.carried.requires_grad))
-            return super().predict(state, features, actions)
+            return super().advance(state, features, actions)
 
     run(tmp_path, predictor=Watched(0), rollout_steps=1)
     assert starts == ([(False, False)] + [(True, False)] * 3) * 2 + [(False, False), (True, False)]
+
+
+@pytest.mark.parametrize(("share", "carried"), [(0.0, 7), (0.5, 4), (1.0, 0)])
+def test_single_clips_come_first_and_carry_nothing(tmp_path, share, carried):
+    starts = []
+
+    class Watched(TinyPredictor):
+        def advance(self, state, features, actions, trace=None):
+            if self.training and state.steps == 0:
+                starts.append(bool(state.carried.any()))
+            return super().advance(state, features, actions)
+
+    run(tmp_path, predictor=Watched(0), rollout_steps=1, single_clip_share=share)
+    assert len(starts) == 10
+    assert sum(starts) == carried
+    assert not any(starts[: round(10 * share)])
 
 
 def test_gradient_norm_in_the_history_is_that_before_clipping(tmp_path):
@@ -155,8 +171,8 @@ class Breaks(TinyPredictor):
         super().__init__(0)
         self.left, self.how = at, how
 
-    def predict(self, state, features, actions, trace=None):
-        made, state = super().predict(state, features, actions)
+    def advance(self, state, features, actions, trace=None):
+        made, state = super().advance(state, features, actions)
         self.left -= self.training and features.shape[1] > 1
         if self.left < 0 and self.how == "loss":
             made = made * math.nan

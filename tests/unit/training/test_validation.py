@@ -29,7 +29,7 @@ def scores_of(predictor, episodes, **changes):
 class Copy(TinyPredictor):
     """Persistence as a predictor."""
 
-    def predict(self, state, features, actions, trace=None):
+    def advance(self, state, features, actions, trace=None):
         return features, state
 
 
@@ -81,9 +81,9 @@ def test_state_is_carried_through_an_episode_and_forgotten_after_it(episodes):
     starts = []
 
     class Watched(TinyPredictor):
-        def predict(self, state, features, actions, trace=None):
+        def advance(self, state, features, actions, trace=None):
             starts.append((features.shape[1], bool(state.carried.any())))
-            return super().predict(state, features, actions)
+            return super().advance(state, features, actions)
 
     scores_of(Watched(0), episodes, episodes_per_batch=3, rollout_steps=1)
     first_steps = [carried for steps, carried in starts if steps == 1]
@@ -111,9 +111,9 @@ def test_actions_are_zeroed_and_exchanged(episodes):
     seen = []
 
     class Watched(TinyPredictor):
-        def predict(self, state, features, actions, trace=None):
+        def advance(self, state, features, actions, trace=None):
             seen.append(actions)
-            return super().predict(state, features, actions)
+            return super().advance(state, features, actions)
 
     scores_of(Watched(0), episodes, episodes_per_batch=3, rollout_steps=1)
     true, zero, shuffled = (torch.cat(seen[k + 1 :: 6]) for k in (0, 2, 4))

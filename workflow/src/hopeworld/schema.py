@@ -102,12 +102,12 @@ MEMORY = {
     "k": "clip of the stream, from 0",
     "phase": "A1, B or A2",
     "t": "transition",
-    "layer": "block, from 0",
+    "layer": "block, from 0; -1 for the whole predictor",
     "head": "head; -1 where there is none",
-    "memory": "memory, k, v, eta, alpha, or cms_<period>",
+    "memory": "memory, k, v, eta, alpha, cms_<period>; cms or state for the whole predictor",
     "name": "surprise_before, surprise_after, write_gain, gate, write_scale (the learned s), "
     "write_sum (sum of w over the tokens), eta, eta_p05, eta_p95, share_at_bounds, alpha, "
     "grad_norm, step, drift, retained_share (of the old Delta, by one empty step), lambda_max, "
-    "delta, updates, dead",
+    "delta, updates, dead, loss_before and loss_after (of a look-back), carry_benefit",
     "value": "the number",
 }

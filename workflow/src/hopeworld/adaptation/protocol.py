@@ -31,7 +31,7 @@ from hopeworld.adaptation.digest import digest
 from hopeworld.adaptation.records import Place, Records, Score
 from hopeworld.features.dataset import ClipDataset
 from hopeworld.models.objective import TRANSITIONS, region_masks, rollout_mask, token_error
-from hopeworld.models.predictor import Predictor, State, standardise
+from hopeworld.models.predictor import Predictor, State, Trace, standardise
 from hopeworld.schema import REGIONS
 from hopeworld.settings import Adaptation, Method
 from hopeworld.trained import load_predictor
@@ -174,12 +174,35 @@ class Stream:
             else:
                 self._report_divergence(place, t)
                 update = Update(math.nan, False)
+        if trace:
+            self._note_benefit(trace, t, clip, score, state)
         self.state = self.predictor.refresh(self.predictor.detach(state))
         elapsed_ms = math.nan if diagnosed else self._elapsed_ms(started)
         measured = {"drift": self.adapter.drift(), "time_ms": elapsed_ms}
         self.records.add_transition(place, t, score, update, measured)
         if trace:
             self.records.add_trace(place, t, trace)
+
+    @torch.no_grad()
+    def _note_benefit(self, trace: Trace, t: int, clip: Clip, score: Score, after: State) -> None:
+        """What carrying a state and what the look-back are worth, by predicting once more.
+
+        carry_benefit: object loss of the first transition from initial(), minus that as carried.
+        loss_before, loss_after: loss of the last transition, and with the deltas it has taught.
+        """
+        if t == 0:
+            reset = self._loss_again(self.predictor.initial(1), t, clip)
+            benefit = (reset - score.loss)[score.mask].mean()
+            trace[-1, "state", "carry_benefit"] = [benefit]
+        if t == TRANSITIONS - 1 and self.job.method.look_back_rate:
+            taught = self._loss_again(self.predictor.taught(self.state, after), t, clip)
+            trace[-1, "cms", "loss_before"] = [score.loss.mean()]
+            trace[-1, "cms", "loss_after"] = [taught.mean()]
+
+    def _loss_again(self, state: State, t: int, clip: Clip) -> Float[Tensor, "1 P"]:
+        inputs = clip.latents[:, t : t + 1], clip.actions[:, t : t + 1]
+        prediction, _ = self.predictor.predict(state, *inputs)
+        return token_error(prediction, clip.latents[:, t + 1 : t + 2])[0]
 
     def _elapsed_ms(self, started: float) -> float:
         """Wall time of predict, score and learn; the diagnostics of a clip are never in it."""

@@ -14,6 +14,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from hopeworld.models.state import flatten
+
 State = Any
 Trace = dict[tuple[int, str, str], list[Tensor]]
 
@@ -57,7 +59,6 @@ class Predictor(nn.Module):
     def refresh(self, state: State) -> State:
         """After a parameter update: drop what was computed with the old parameters."""
 
-    @abstractmethod
     def predict(
         self,
         state: State,
@@ -68,7 +69,29 @@ class Predictor(nn.Module):
         """Predict z_{k+1} from each new step z_k and its action; only the new steps are given.
 
         `trace`, if given, collects the diagnostics of the memories (HOPE only).
+
+        Raises:
+            BadInput: features, actions or state that do not fit, or features that are not finite.
         """
+        self.check(features, actions)
+        if not bool(torch.isfinite(features).all()):
+            raise BadInput("features hold NaN or Inf; encode the clips again")
+        self.check_state(state, features.shape[0])
+        return self.advance(state, features, actions, trace)
+
+    @abstractmethod
+    def advance(
+        self,
+        state: State,
+        features: Float[Tensor, "B t P D"],
+        actions: Float[Tensor, "B t A"],
+        trace: Trace | None = None,
+    ) -> tuple[Float[Tensor, "B t P D"], State]:
+        """`predict` for inputs that have been checked."""
+
+    @abstractmethod
+    def check_state(self, state: State, batch: int) -> None:
+        """Raise `BadInput` for a state of another model, batch or grid."""
 
     @abstractmethod
     def observe(
@@ -78,6 +101,10 @@ class Predictor(nn.Module):
         truth: Float[Tensor, "B P D"],
     ) -> State:
         """Learn online from the latent that has now been observed (CMS look-back)."""
+
+    def taught(self, before: State, after: State) -> State:
+        """`before` with what `after` has learnt by observing; the clip stays where it was."""
+        return before
 
     def no_decay(self) -> set[str]:
         """Names of parameters without weight decay, beside biases and 1-D parameters."""
@@ -93,16 +120,19 @@ class Predictor(nn.Module):
         """Predict `horizon` steps on the model's own predictions; the given state is not changed.
 
         Raises:
-            BadInput: the rollout is longer than its actions.
+            BadInput: the rollout is longer than its actions, or shapes do not fit. Features may be
+                NaN: a model that has diverged is measured, not refused.
         """
         if actions.shape[1] < horizon:
             raise BadInput(
                 f"rollout: horizon {horizon} is longer than the {actions.shape[1]} actions given; "
                 "give one action per step"
             )
+        self.check(features, actions[:, :1])
+        self.check_state(state, features.shape[0])
         latent, predictions = features, []
         for step in range(horizon):
-            latent, state = self.predict(state, latent, actions[:, step : step + 1])
+            latent, state = self.advance(state, latent, actions[:, step : step + 1])
             predictions.append(latent)
         return torch.cat(predictions, 1) if predictions else features[:, :0]
 
@@ -119,6 +149,23 @@ class Predictor(nn.Module):
             raise BadInput(
                 f"actions have shape {tuple(actions.shape)}, wanted "
                 f"{(*features.shape[:2], 2)}: one force (x, y) per step"
+            )
+
+
+def require_shapes(state: State, like: State) -> None:
+    """Raise `BadInput` unless a state has the parts of `like`; lengths of 0 there are free."""
+    found, wanted = flatten(state), flatten(like)
+    if type(state) is not type(like) or not wanted.keys() <= found.keys():
+        raise BadInput("state is not one of this model; start from initial()")
+    for name, tensor in wanted.items():
+        if not isinstance(tensor, Tensor):
+            continue
+        pairs = zip(found[name].shape, tensor.shape, strict=True)
+        if any(length != fits for length, fits in pairs if fits):
+            raise BadInput(
+                f"state: {name} has shape {tuple(found[name].shape)}, wanted "
+                f"{tuple(tensor.shape)}: it is of another model, batch or grid; "
+                "start from initial()"
             )
 
 

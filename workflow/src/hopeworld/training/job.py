@@ -39,7 +39,7 @@ class TrainJob:
     """One run: a predictor and a seed.
 
     Args:
-        model: vit_ac or hope.
+        model: name of the predictor, of a variant its own.
         checkpoint: folder of the resumable state.
         device: cpu, cuda or cuda:<n>.
         code: fingerprint of the code; a checkpoint of other code is not resumed.
@@ -57,6 +57,11 @@ class TrainJob:
     device: str
     code: str
     log: TextIO
+
+    @property
+    def kind(self) -> str:
+        """What the predictor is: vit_ac or hope."""
+        return "vit_ac" if isinstance(self.settings, VitAC) else "hope"
 
     @property
     def name(self) -> str:

@@ -2,7 +2,7 @@
 
 A batch is some episodes side by side. Each clip of them, in order, is one optimiser step; the state
 is carried from clip to clip and cut from the graph between them. The ViT forgets at `new_clip`, so
-it sees independent clips.
+it sees independent clips, as HOPE does for the first `single_clip_share` of the steps.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from hopeworld.features.dataset import ClipDataset
 from hopeworld.files import write_json
 from hopeworld.models import objective
 from hopeworld.models.build import build_predictor
-from hopeworld.models.predictor import Predictor
+from hopeworld.models.predictor import Predictor, parameter_count
 from hopeworld.trained import Metadata, save_weights
 from hopeworld.training import checkpoint
 from hopeworld.training.episodes import ClipBatch, Episodes, clip_order, read_ahead, survey
@@ -91,11 +91,12 @@ def _run_steps(run: Run, job: TrainJob, data: Data, progress: Progress) -> None:
     training, clips = job.training, data.train
     first, last = run.step + 1, training.steps
     order = clip_order(job.seed, first, last, clips.index, training.episodes_per_batch)
+    single_clips = round(training.single_clip_share * last)
     state: Any = None
     is_saved = True
     for batch in read_ahead(clips.clips, order, run.device):
         progress.begin_step()
-        if run.step % clips.clips_per_episode == 0:
+        if run.step % clips.clips_per_episode == 0 or run.step < single_clips:
             state = run.predictor.initial(len(batch.actions))
         loss, state = _advance(run, job, batch, state)
         progress.end_step(run.step, loss)
@@ -170,13 +171,15 @@ def _write_outputs(run: Run, job: TrainJob, data: Data, progress: Progress) -> N
         save_weights(path, weights, _metadata(job, data.train.clips, step))
     write_history(outputs.history, job.model, job.seed, run.rows)
     gate = judge(best.scores, job.training)
-    write_json(outputs.gate, {"model": job.model, "seed": job.seed, "step": best.step} | gate)
+    about = {"model": job.model, "seed": job.seed, "step": best.step}
+    size = {"parameters": parameter_count(run.predictor)}
+    write_json(outputs.gate, about | size | gate)
     progress.say(describe(gate))
 
 
 def _metadata(job: TrainJob, clips: ClipDataset, step: int) -> Metadata:
     return Metadata(
-        model=job.model,
+        model=job.kind,
         settings=job.settings,
         seed=job.seed,
         step=step,

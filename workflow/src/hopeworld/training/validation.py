@@ -1,7 +1,8 @@
 """Scores on held-out episodes, by region, beside what needs no training.
 
-Episodes run side by side, their clips in order, the state carried as in training. Errors are ratios
-of sums: the sum over the tokens of a region, over all clips, by their number.
+Episodes run side by side, their clips in order, the state carried unless training is on single
+clips alone. Errors are ratios of sums: the sum over the tokens of a region, over all clips, by
+their number.
 """
 
 from __future__ import annotations
@@ -67,6 +68,7 @@ def validate(
     predictor.eval()
     tally = Tally()
     actions = _actions(episodes)
+    carries = training.single_clip_share < 1
     for start in range(0, len(episodes.index), training.episodes_per_batch):
         beside = episodes.index[start : start + training.episodes_per_batch]
         states = {name: predictor.initial(len(beside)) for name in actions}
@@ -77,7 +79,8 @@ def validate(
                 given = torch.from_numpy(forces[indices]).to(device)
                 with objective.precision(training, device):
                     predicted = _forecast(predictor, states[name], batch, given, name, training)
-                states[name] = predictor.new_clip(predictor.detach(predicted.end))
+                if carries:
+                    states[name] = predictor.new_clip(predictor.detach(predicted.end))
                 _add_forecast(tally, name, predicted, batch, training)
     predictor.train(was_training)
     return _with_skills(tally.means())

@@ -1,25 +1,37 @@
-"""Associative memories that a step of video writes: pure functions of explicit state.
+"""Associative memories that a step of video writes, and the rules that write them.
 
-A residual-MLP memory is M(x) = x + W1 phi(x) with phi(x) = silu(W2 x) / sqrt(h), W1 = W1_0 + Delta
-(Behrouz et al. 2025, eq. 83-91: M(x) = x + W1 sigma(W2 x)). W1_0 and W2 are meta-learned
-parameters, only Delta is state. A step of S tokens is one write, by the proximal rule: the
-minimiser of sum_i w_i |M(k_i) - v_i|^2 + |Delta' - alpha Delta|^2, the derivation of delta
-gradient descent (eq. 56) for a whole step at once:
+A memory answers M(x) = base(x) + W phi(x), W = W_0 + Delta. W_0 is a meta-learned parameter, only
+Delta is state. The residual MLP (Behrouz et al. 2025, eq. 83-91) has base(x) = x and
+phi(x) = silu(W2 x) / sqrt(h); the linear memory has base(x) = 0 and phi(x) = x.
 
-    Delta' = (alpha Delta + (V - K - Phi W1_0^T)^T Omega Phi) (I + Phi^T Omega Phi)^-1
+A step of S tokens is one write. With Omega = diag(w), U = V - M_0(K) what the initial memory gets
+wrong, and G(D) = -(U - Phi D^T)^T Omega Phi the gradient of sum_i w_i |M(k_i) - v_i|^2 / 2:
 
-It does not depend on the order of the tokens and contracts for every w >= 0, as long as
-I + Phi^T Omega Phi is positive definite in the arithmetic used (fp32: w up to about 1e5).
-Axes: S tokens of a step, d head width, h = hidden width; leading axes are memories, batch, heads.
+    proximal   Delta' = (alpha Delta + U^T Omega Phi) (I + Phi^T Omega Phi)^-1
+    delta      Delta' = alpha Delta - G(alpha Delta)
+    dgd        W'     = alpha W - W Phi^T Omega Phi - G(Delta),   Delta' = W' - W_0
+
+proximal minimises sum_i w_i |M(k_i) - v_i|^2 + |Delta' - alpha Delta|^2, the derivation of delta
+gradient descent (eq. 56) for a whole step: it does not depend on the order of the tokens and
+contracts for every w >= 0, as long as I + Phi^T Omega Phi is positive definite in the arithmetic
+used (fp32: w up to about 1e5). delta is its explicit form, a gated delta rule. dgd is eq. 88 and 93
+to the letter: the decay and the gradient both subtract W k k^T, so a repeated pair settles at v/2.
+The explicit rules divide w by max(1, 1.1 sum w), and for an MLP use phi / |phi| for the last
+factor and bound the norm of G by 1.
+
+Axes: n memories of one kind, B batch, H heads, S tokens of a step, d head width, f features (h of
+an MLP, d of a linear memory), r outputs.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 EPSILON = 1e-6
 
@@ -29,81 +41,191 @@ def unit(x: Float[Tensor, "... d"]) -> Float[Tensor, "... d"]:
     return x * torch.rsqrt((x * x).sum(-1, keepdim=True) + EPSILON)
 
 
-def features(
-    x: Float[Tensor, "... S d"], inner: Float[Tensor, "... h d"]
-) -> Float[Tensor, "... S h"]:
-    """phi(x) = silu(W2 x) / sqrt(h). Without sqrt(h) one write erases 9/10 of the memory."""
-    hidden = x @ inner.transpose(-1, -2)
-    return torch.nn.functional.silu(hidden) * inner.shape[-2] ** -0.5
+@dataclass(frozen=True)
+class Pairs:
+    """What one step writes into a memory.
+
+    phi: features of the keys.   error: targets minus the answers of the initial memory.
+    weight: w_i >= 0.   retention: alpha in [0, 1].
+    """
+
+    phi: Float[Tensor, "n B H S f"]
+    error: Float[Tensor, "n B H S r"]
+    weight: Float[Tensor, "B H S"]
+    retention: Float[Tensor, "B H"]
+
+    def to(self, dtype: torch.dtype) -> Pairs:
+        """The same pairs in another precision."""
+        return Pairs(*(part.to(dtype) for part in vars(self).values()))
 
 
-def recall(
-    x: Float[Tensor, "... S d"],
-    phi: Float[Tensor, "... S h"],
-    outer: Float[Tensor, "... d h"],
-) -> Float[Tensor, "... S d"]:
-    """M(x) = x + W1 phi(x)."""
-    return x + phi @ outer.transpose(-1, -2)
-
-
-def proximal_write(
-    delta: Float[Tensor, "... r h"],
-    phi: Float[Tensor, "... S h"],
-    error: Float[Tensor, "... S r"],
-    weight: Float[Tensor, "... S"],
-    retention: Float[Tensor, "..."],
-) -> Float[Tensor, "... r h"]:
-    """One proximal write of a memory that is linear in `phi`, for any number r of outputs.
+class Memory(nn.Module):
+    """n memories per head that differ in their weights alone.
 
     Args:
-        delta: state before the step.
-        phi: features of the keys; the keys themselves for a linear memory.
-        error: targets minus what the *initial* memory answers: V - K - Phi W1_0^T.
-        weight: w_i >= 0, write strength of a token.
-        retention: alpha in [0, 1], applied to the old state.
-
-    Everything runs in `delta`'s dtype (fp32 in the model), under autocast too.
+        count: n; 0 makes a memory that is not there.
+        heads: H.
+        shape: outputs r and width d of what goes in.
+        hidden: h of a residual MLP; None: linear.
+        normalise: divide the features of an MLP by sqrt(h). Without it one write erases 9/10.
     """
-    with torch.autocast(phi.device.type, enabled=False):
-        phi, error, weight = (part.to(delta.dtype) for part in (phi, error, weight))
+
+    def __init__(
+        self,
+        count: int,
+        heads: int,
+        shape: tuple[int, int],
+        hidden: int | None,
+        normalise: bool = True,
+    ):
+        super().__init__()
+        outputs, width = shape
+        self.outer = nn.Parameter(torch.zeros(count, heads, outputs, hidden or width))
+        self.inner = None
+        if hidden is not None:
+            self.inner = nn.Parameter(torch.zeros(count, heads, hidden, width))
+        self.scale = hidden**-0.5 if hidden and normalise else 1.0
+
+    def initial(self, batch: int) -> Float[Tensor, "n B H r f"]:
+        """Delta = 0: the memory answers with its meta-learned weights."""
+        count, *rest = self.outer.shape
+        return self.outer.new_zeros(count, batch, *rest)
+
+    def features(self, x: Float[Tensor, "n B H S d"]) -> Float[Tensor, "n B H S f"]:
+        """phi(x)."""
+        if self.inner is None:
+            return x
+        hidden = nn.functional.silu(x @ self.inner[:, None].mT)
+        return hidden if self.scale == 1.0 else hidden * self.scale
+
+    def recall(
+        self,
+        x: Float[Tensor, "n B H S d"],
+        phi: Float[Tensor, "n B H S f"],
+        delta: Float[Tensor, "n B H r f"] | None,
+    ) -> Float[Tensor, "n B H S r"]:
+        """M(x), from x and its features; without a delta the answer of the initial memory."""
+        outer = self.outer[:, None]
+        answer = phi @ (outer if delta is None else outer + delta).mT
+        return answer if self.inner is None else x + answer
+
+    def write(
+        self, rule: str, delta: Float[Tensor, "n B H r f"], pairs: Pairs
+    ) -> Float[Tensor, "n B H r f"]:
+        """Delta after the step, in delta's precision (fp32 in the model), under autocast too."""
+        if not len(self.outer):
+            return delta
+        with torch.autocast(delta.device.type, enabled=False):
+            pairs = pairs.to(delta.dtype)
+            return RULES[rule](delta, pairs, self)
+
+
+def proximal(delta: Tensor, pairs: Pairs, memory: Memory) -> Tensor:
+    """The implicit step; see the module."""
+    return _Proximal.apply(delta, pairs.phi, pairs.error, pairs.weight, pairs.retention)
+
+
+def explicit(delta: Tensor, pairs: Pairs, memory: Memory) -> Tensor:
+    """The rule `delta`: one gradient step from the memory that retention has left."""
+    kept = pairs.retention[..., None, None] * delta
+    return kept - _gradient(kept, pairs, memory, _weighted(pairs, memory))
+
+
+def literal(delta: Tensor, pairs: Pairs, memory: Memory) -> Tensor:
+    """The rule `dgd`: eq. 88 and 93 as printed, retention towards 0."""
+    initial = memory.outer.to(delta.dtype)[:, None]
+    outer, weighted = initial + delta, _weighted(pairs, memory)
+    answers = (pairs.phi @ outer.mT) * _inverse_norm(pairs, memory)
+    kept = pairs.retention[..., None, None] * outer
+    return kept - answers.mT @ weighted - _gradient(delta, pairs, memory, weighted) - initial
+
+
+RULES: dict[str, Callable[[Tensor, Pairs, Memory], Tensor]] = {
+    "proximal": proximal,
+    "delta": explicit,
+    "dgd": literal,
+}
+
+
+def _weighted(pairs: Pairs, memory: Memory) -> Float[Tensor, "n B H S f"]:
+    """Omega Phi, Phi of unit rows: weights that sum to less than 1, or a step would overshoot."""
+    total = pairs.weight.sum(-1, keepdim=True)
+    bounded = pairs.weight / (1.1 * total).clamp_min(1.0)
+    return pairs.phi * (bounded[..., None] * _inverse_norm(pairs, memory))
+
+
+def _inverse_norm(pairs: Pairs, memory: Memory) -> Tensor:
+    """1 / |phi| of every token, [n, B, H, S, 1]; keys of a linear memory are units already."""
+    if memory.inner is None:
+        return pairs.phi.new_ones(())
+    return torch.rsqrt((pairs.phi * pairs.phi).sum(-1, keepdim=True) + EPSILON)
+
+
+def _gradient(
+    delta: Tensor, pairs: Pairs, memory: Memory, weighted: Tensor
+) -> Float[Tensor, "n B H r f"]:
+    left = pairs.error - pairs.phi @ delta.mT
+    gradient = -left.mT @ weighted
+    if memory.inner is None:
+        return gradient
+    norm = (gradient.square().sum((-1, -2), keepdim=True) + EPSILON**2).sqrt()
+    return gradient / norm.clamp_min(1.0)
+
+
+class _Proximal(torch.autograd.Function):
+    """Delta' = R A^-1, R = alpha Delta + E^T Omega Phi, A = I + Phi^T Omega Phi, and its gradient.
+
+    From D, the gradient by Delta': R* = D A^-1, A* = -(R*^T Delta' + Delta'^T R*) / 2, and with
+    P = Phi R*^T, Q = Phi (2 A*):  E* = Omega P,  Phi* = Omega (E R* + Q),
+    w*_i = e_i . p_i + phi_i . q_i / 2,  Delta* = alpha R*,  alpha* = <Delta, R*>.
+    By hand it is one product with Phi less than autograd's, and half its memory.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, delta: Tensor, phi: Tensor, error: Tensor, weight: Tensor, retention: Tensor
+    ) -> Tensor:
         weighted = phi * weight[..., None]
-        gram = phi.transpose(-1, -2) @ weighted
-        identity = torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device)
-        kept = retention.to(delta.dtype)[..., None, None] * delta
-        target = kept + error.transpose(-1, -2) @ weighted
-        return _SolveSpd.apply(gram + identity, target.transpose(-1, -2)).transpose(-1, -2)
-
-
-class _SolveSpd(torch.autograd.Function):
-    """A X = R for symmetric positive definite A, by Cholesky; one solve in the backward pass."""
-
-    @staticmethod
-    def forward(ctx: Any, matrix: Tensor, right: Tensor) -> Tensor:
-        factor, _ = torch.linalg.cholesky_ex(matrix)  # NaN in, NaN out: the loss reports it
-        solution = torch.cholesky_solve(right, factor)
-        ctx.save_for_backward(factor, solution)
-        return solution
+        system = phi.mT @ weighted
+        system.diagonal(dim1=-2, dim2=-1).add_(1.0)
+        factor, _ = torch.linalg.cholesky_ex(system)  # NaN in, NaN out: the loss reports it
+        inverse = torch.cholesky_inverse(factor)
+        right = torch.addcmul(error.mT @ weighted, delta, retention[..., None, None])
+        written = right @ inverse
+        ctx.save_for_backward(delta, phi, error, weight, retention, inverse, written)
+        return written
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
-        factor, solution = ctx.saved_tensors
-        to_right = torch.cholesky_solve(gradient, factor)
-        return -to_right @ solution.transpose(-1, -2), to_right
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:
+        delta, phi, error, weight, retention, inverse, written = ctx.saved_tensors
+        to_right = gradient @ inverse
+        product = to_right.mT @ written
+        answers = phi @ to_right.mT
+        curved = phi @ (product + product.mT)
+        pulled = error @ to_right - curved
+        to_weight = (error * answers).sum(-1) - 0.5 * (phi * curved).sum(-1)
+        return (
+            retention[..., None, None] * to_right,
+            pulled * weight[..., None],
+            answers * weight[..., None],
+            to_weight.sum_to_size(weight.shape),
+            (delta * to_right).sum((-1, -2)).sum_to_size(retention.shape),
+        )
 
 
 def surprise(
-    error: Float[Tensor, "... S d"],
-    phi: Float[Tensor, "... S h"],
-    delta: Float[Tensor, "... d h"],
-) -> Float[Tensor, "... S"]:
-    """r_i = |M(k_i) - v_i|^2, from the initial memory's error: 0 where the pair is known."""
-    left = error - phi @ delta.transpose(-1, -2)
+    phi: Float[Tensor, "n B H S f"],
+    error: Float[Tensor, "n B H S r"],
+    delta: Float[Tensor, "n B H r f"],
+) -> Float[Tensor, "n B H S"]:
+    """r_i = |M(k_i) - v_i|^2 from the error of the initial memory: 0 where the pair is known."""
+    left = error - phi @ delta.mT
     return (left * left).sum(-1)
 
 
 def openness(
-    surprised: Float[Tensor, "... S"], threshold: Float[Tensor, "..."], kind: str
-) -> Float[Tensor, "... S"]:
+    surprised: Float[Tensor, "B H S"], threshold: Float[Tensor, "H"], kind: str
+) -> Float[Tensor, "B H S"]:
     """Surprise gate: `soft` sigmoid((log r / 2 - tau) / 0.25), `hard` its step, `off` 1."""
     if kind == "off":
         return torch.ones_like(surprised)

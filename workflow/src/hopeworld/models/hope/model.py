@@ -1,7 +1,7 @@
 """AC-HOPE-ViT: a drop-in replacement for ViT-AC with memory instead of attention.
 
     stage 1  predictor_embed  D -> C, action token before the patches of its step, as in ViT-AC
-    stage 2  x += Titan(LN x)                                  phase A, titan.py
+    stage 2  x += mixer(LN x)                                  phase A, titan.py
              x += f_l(LN_l x), l = fast, medium, slow          phase B, continuum.py
     stage 3  predictor_proj   C -> D
 Source: Behrouz et al. 2025, "Nested Learning", sections 7 and 8 (eq. 94-97).
@@ -15,24 +15,38 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from hopeworld.models.hope.attention import AttentionMixer, AttentionState
 from hopeworld.models.hope.continuum import (
     ContinuumState,
     Level,
+    Slot,
     initial_continuum,
+    join_slots,
+    layer_slots,
     look_back,
 )
 from hopeworld.models.hope.titan import Titan, TitanState
 from hopeworld.models.hope.trace import Diary
-from hopeworld.models.predictor import BadInput, Predictor, Trace, initialise, standardise
+from hopeworld.models.predictor import (
+    BadInput,
+    Predictor,
+    Trace,
+    initialise,
+    require_shapes,
+    standardise,
+)
 from hopeworld.models.rotary import Tables, rotary_tables
+from hopeworld.models.state import map_tensors
 from hopeworld.settings import Hope
+
+Mixed = TitanState | AttentionState
 
 
 @dataclass(frozen=True)
 class HopeState:
     """What HOPE carries: memories per layer, online CMS state (None: off), time in the clip."""
 
-    titans: tuple[TitanState, ...]
+    mixers: tuple[Mixed, ...]
     continuum: ContinuumState | None
     time: int
 
@@ -43,32 +57,50 @@ class Block(nn.Module):
     def __init__(self, settings: Hope, grid: tuple[int, int], generator: torch.Generator):
         super().__init__()
         self.norm = nn.LayerNorm(settings.width, eps=1e-6)
-        self.titan = Titan(settings, grid, generator)
-        self.levels = nn.ModuleList(
-            Level(settings.width, settings.cms_hidden) for _ in settings.cms_periods
+        is_attention = settings.mixer == "attention"
+        self.mixer = (
+            AttentionMixer(settings, generator)
+            if is_attention
+            else Titan(settings, grid, generator)
         )
+        self.levels = nn.ModuleList(Level(settings, period) for period in settings.cms_periods)
+        self.is_local = settings.cms_loss == "local"
 
     def forward(
         self,
         x: Float[Tensor, "B t S C"],
         tables: Tables,
-        state: TitanState,
-        deltas: tuple[Tensor | None, ...],
+        state: Mixed,
         diary: Diary | None,
-    ) -> tuple[Float[Tensor, "B t S C"], TitanState]:
-        """One block over the new steps."""
-        read, state = self.titan(self.norm(x), tables, state, diary)
-        x = x + read
-        for level, delta in zip(self.levels, deltas, strict=True):
-            x = level(x, delta)
-        return x, state
+    ) -> tuple[Float[Tensor, "B t S C"], Mixed]:
+        """Phase A over the new steps."""
+        read, state = self.mixer(self.norm(x), tables, state, diary)
+        return x + read, state
+
+    def remember(
+        self, x: Float[Tensor, "B t S C"], slots: list[Slot] | None, transitions: int
+    ) -> tuple[Float[Tensor, "B t S C"], list[Slot] | None]:
+        """Phase B over the new steps; the slots change where the loss is local."""
+        if slots is None:
+            for level in self.levels:
+                x = level(x, None)
+            return x, None
+        learnt = []
+        for level, slot in zip(self.levels, slots, strict=True):
+            if self.is_local:
+                x, slot = level.learn(x, slot, transitions)
+            else:
+                x = level(x, slot.delta)
+            learnt.append(slot)
+        return x, learnt
 
 
 class HopeAC(Predictor):
     """AC-HOPE-ViT.
 
     Attributes:
-        look_back_rate: step of the online CMS updates in `observe`; 0: no online CMS state.
+        look_back_rate: step of the online CMS updates in `observe`; 0: no online CMS state. Only
+            for settings with cms_loss: look_back.
     """
 
     def __init__(
@@ -93,43 +125,43 @@ class HopeAC(Predictor):
         for layer, block in enumerate(self.blocks, start=1):
             initialise(block.levels, generator)
             with torch.no_grad():
-                block.titan.out.weight.div_((2 * layer) ** 0.5)
+                block.mixer.out.weight.div_((2 * layer) ** 0.5)
                 for level in block.levels:
                     level.outer.weight.div_((2 * layer) ** 0.5)
 
     def no_decay(self) -> set[str]:
         """The memories' initial weights: what they know before a stream starts."""
-        memories = ("titan.outer", "titan.inner", "titan.gate_memory", "mixing.time")
-        return {name for name, _ in self.named_parameters() if name.endswith(memories)}
+        memories = ("memory.outer", "memory.inner", "slow.outer", "slow.inner", "gates.outer")
+        ends = (*memories, "mixing.time")
+        return {name for name, _ in self.named_parameters() if name.endswith(ends)}
 
     def initial(self, batch: int) -> HopeState:
-        """Every Delta zero; with a `look_back_rate` an online CMS state beside them."""
+        """Every Delta zero; an online CMS state where its levels learn."""
         patches = self.grid[0] * self.grid[1]
-        titans = tuple(block.titan.initial(batch, patches) for block in self.blocks)
+        mixers = tuple(block.mixer.initial(batch, patches) for block in self.blocks)
         weight = self.predictor_embed.weight
-        online = initial_continuum(self.settings, batch, weight) if self.look_back_rate else None
-        return HopeState(titans, online, 0)
+        online = initial_continuum(self.settings, batch, weight) if self._learns_online() else None
+        return HopeState(mixers, online, 0)
+
+    def _learns_online(self) -> bool:
+        loss = self.settings.cms_loss
+        return loss == "local" or (loss == "look_back" and self.look_back_rate > 0)
 
     def new_clip(self, state: HopeState) -> HopeState:
         """Zero the time position and the convolution cache; memories, deltas and count stay."""
-        titans = tuple(replace(t, recent=torch.zeros_like(t.recent)) for t in state.titans)
-        return replace(state, titans=titans, time=0)
+        pairs = zip(self.blocks, state.mixers, strict=True)
+        mixers = tuple(block.mixer.new_clip(mixed) for block, mixed in pairs)
+        return replace(state, mixers=mixers, time=0)
 
     def detach(self, state: HopeState) -> HopeState:
         """Cut the memories from the graph that wrote them."""
-        titans = tuple(
-            TitanState(t.delta.detach(), t.gates.detach(), t.recent.detach()) for t in state.titans
-        )
-        online = state.continuum
-        if online is not None:
-            online = replace(online, deltas=tuple(d.detach() for d in online.deltas))
-        return replace(state, titans=titans, continuum=online)
+        return map_tensors(Tensor.detach, state)
 
     def refresh(self, state: HopeState) -> HopeState:
         """What the memories learnt stays learnt, whatever the parameters do."""
         return state
 
-    def predict(
+    def advance(
         self,
         state: HopeState,
         features: Float[Tensor, "B t P D"],
@@ -137,25 +169,26 @@ class HopeAC(Predictor):
         trace: Trace | None = None,
     ) -> tuple[Float[Tensor, "B t P D"], HopeState]:
         """Write and read the new steps (see `Predictor.predict`)."""
-        self.check(features, actions)
-        self._check_state(state, features.shape[0])
         state = self._track_deltas(state)
-        steps, width = features.shape[1], self.settings.width // self.settings.heads
-        tables = rotary_tables(
-            state.time, steps, self.grid, width, self.settings.rope, features.device
-        )
+        steps, transitions = features.shape[1], state.continuum and state.continuum.transitions
+        tables = self._tables(state.time, steps, features.device)
         action = self.action_encoder(actions / self.action_scale)[:, :, None]
         x = torch.cat((action, self.predictor_embed(features)), 2)
-        titans = []
+        mixers, learnt = [], []
         for layer, block in enumerate(self.blocks):
             diary = None if trace is None else Diary(trace, layer)
-            deltas = self._deltas(state, layer)
-            x, titan = block(x, tables, state.titans[layer], deltas, diary)
-            titans.append(titan)
-            if diary is not None and state.continuum is not None:
-                diary.note_levels(block.levels, self.settings.cms_periods, state.continuum)
+            slots = state.continuum and layer_slots(state.continuum, layer)
+            if diary is not None and slots is not None:
+                diary.note_levels(block.levels, slots, transitions)
+            x, mixed = block(x, tables, state.mixers[layer], diary)
+            x, slots = block.remember(x, slots, transitions or 0)
+            mixers.append(mixed)
+            learnt.append(slots)
         raw = self.predictor_proj(self.predictor_norm(x[:, :, 1:]))
-        return standardise(raw), replace(state, titans=tuple(titans), time=state.time + steps)
+        online = state.continuum
+        if self.settings.cms_loss == "local":
+            online = join_slots(learnt, online.transitions + steps)
+        return standardise(raw), HopeState(tuple(mixers), online, state.time + steps)
 
     def observe(
         self,
@@ -164,31 +197,41 @@ class HopeAC(Predictor):
         truth: Float[Tensor, "B P D"],
     ) -> HopeState:
         """CMS look-back: the gradient of L1(prediction, truth) by every level's output matrix."""
-        if state.continuum is None:
+        if state.continuum is None or self.settings.cms_loss != "look_back":
             return state
         loss = (prediction - truth).abs().mean((-1, -2)).sum()
         gradients = torch.autograd.grad(loss, state.continuum.deltas, retain_graph=True)
         detached = self.detach(state)
-        learnt = look_back(detached.continuum, gradients, self.settings, self.look_back_rate)
+        levels = list(self.blocks[0].levels)
+        learnt = look_back(detached.continuum, gradients, levels, self.look_back_rate)
         return replace(detached, continuum=learnt)
+
+    def taught(self, before: HopeState, after: HopeState) -> HopeState:
+        """The CMS deltas of `after`, all else of `before`."""
+        return replace(before, continuum=after.continuum)
 
     def _track_deltas(self, state: HopeState) -> HopeState:
         """Make the CMS deltas leaves of a new graph: `observe` differentiates by them."""
-        if state.continuum is None or not torch.is_grad_enabled():
+        is_learnt_back = state.continuum is not None and self.settings.cms_loss == "look_back"
+        if not is_learnt_back or not torch.is_grad_enabled():
             return state
         leaves = tuple(d.detach().requires_grad_() for d in state.continuum.deltas)
         return replace(state, continuum=replace(state.continuum, deltas=leaves))
 
-    def _deltas(self, state: HopeState, layer: int) -> tuple[Tensor | None, ...]:
-        if state.continuum is None:
-            return (None,) * len(self.settings.cms_periods)
-        return tuple(delta[layer] for delta in state.continuum.deltas)
+    def _tables(self, start: int, steps: int, device: torch.device) -> Tables:
+        """Rotary tables of the new steps; without RoPE those of no rotation."""
+        width = self.settings.width // self.settings.heads
+        if self.settings.rope != "off":
+            return rotary_tables(start, steps, self.grid, width, self.settings.rope, device)
+        shape = steps, 1 + self.grid[0] * self.grid[1], width
+        return torch.ones(shape, device=device), torch.zeros(shape, device=device)
 
-    def _check_state(self, state: HopeState, batch: int) -> None:
-        if not isinstance(state, HopeState) or len(state.titans) != len(self.blocks):
+    def check_state(self, state: HopeState, batch: int) -> None:
+        """Raise `BadInput` for a state of another model, batch or grid."""
+        if not isinstance(state, HopeState) or len(state.mixers) != len(self.blocks):
             raise BadInput("state is not one of this model; start from initial()")
-        if state.titans[0].gates.shape[0] != batch:
-            raise BadInput(
-                f"state is of a batch of {state.titans[0].gates.shape[0]}, features of {batch}; "
-                "start from initial(batch)"
-            )
+        like = self.blocks[0].mixer.initial(batch, self.grid[0] * self.grid[1])
+        for mixed in state.mixers:
+            require_shapes(mixed, like)
+        if (state.continuum is not None) != self._learns_online():
+            raise BadInput("state and model differ in online CMS learning; start from initial()")

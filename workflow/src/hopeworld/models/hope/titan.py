@@ -2,13 +2,24 @@
 
 One step of latent video is one write (Behrouz et al. 2025, section 8.1, eq. 83-91). q is the only
 projection that is not adaptive; k, v, eta and alpha come from memories that the same step writes,
-each towards its own self-generated target. Three departures from the paper, each measured:
-the step is read *after* it is written (otherwise the action of a step cannot reach its patches),
-k, q, v and the targets are L2-normalised, and the rule is the proximal form of memory.py.
+each towards its own self-generated target (x: tokens of a step, rows i):
+
+    q = l2(rope(Wq x))      k~ = l2(M_k(Wk x))      k = rope(k~)      v = l2(M_v(Wv x))
+    eta_i = sigmoid(We x_i + M_eta(Wk x_i))
+    alpha = sigmoid(mean_i(Wa x_i + M_alpha(Wk x_i)))
+    targets by the state before the step: l2(M(v)), for the scalars tanh(M(v))
+    w_i = s eta_i g_i,      g_i = gate of the surprise |M_memory(k_i) - target_i|^2
+    M_memory is written at k with w; M_k, M_v, M_eta, M_alpha at k~ with self_write * w
+    y = Wo rmsnorm(M_memory(q)), after the write
+
+Three departures from the paper, each measured: the step is read *after* it is written (otherwise
+the action of a step cannot reach its patches), k, q, v and the targets are L2-normalised, and the
+rule is the proximal form of memory.py. Each can be switched back (settings.Hope).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import torch
@@ -16,68 +27,50 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from hopeworld.models.hope.memory import (
-    features,
-    openness,
-    proximal_write,
-    recall,
-    surprise,
-    unit,
-)
+from hopeworld.models.hope.memory import Memory, Pairs, openness, surprise, unit
 from hopeworld.models.hope.mixing import LocalMixing
 from hopeworld.models.hope.trace import Diary, Write
 from hopeworld.models.rotary import Tables, rotate
 from hopeworld.settings import Hope
 
-MLP_MEMORIES = ("memory", "k", "v")
-GATES = ("eta", "alpha")
+PROJECTIONS = ("k", "v")
+SCALARS = ("eta", "alpha")
 
 
 @dataclass(frozen=True)
 class TitanState:
     """What a Titan layer has learnt and the steps its convolution still needs; per sample.
 
-    delta: Delta of the MLP memories (`memory` first, then the adaptive ones of k, v).
-    gates: Delta of the linear memories of eta and alpha.
-    recent: the last three mixed steps of this clip.
+    memory: Delta of M_memory.   slow: Delta of M_k and M_v, as far as they are adaptive.
+    gates: Delta of the linear memories of eta and alpha.   recent: the last three mixed steps.
     """
 
-    delta: Float[Tensor, "M B H d h"]
-    gates: Float[Tensor, "B H 2 d"]
+    memory: Float[Tensor, "1 B H d f"]
+    slow: Float[Tensor, "n B H d h"]
+    gates: Float[Tensor, "m B H r d"]
     recent: Float[Tensor, "B 3 P C"]
 
 
 @dataclass(frozen=True)
 class Step:
-    """What does not depend on the memories' state: projections, and phi of them where adaptive."""
+    """What does not depend on the state: Wq x, Wk x and Wv x; We x and Wa x; the angles."""
 
-    key: Float[Tensor, "B H S d"]
-    value: Float[Tensor, "B H S d"]
-    phi: dict[str, Float[Tensor, "B H S h"]]
-    gate: Float[Tensor, "2 B H S"]
+    projected: Float[Tensor, "3 B H S d"]
+    scalars: Float[Tensor, "2 B H S"]
     rotation: Tables
 
 
 @dataclass(frozen=True)
 class Content:
-    """What one step writes: keys, targets and strengths of every memory."""
+    """What one step has to say, by the state before it."""
 
-    keys: Float[Tensor, "M B H S d"]
-    targets: Float[Tensor, "M B H S d"]
-    gate_keys: Float[Tensor, "B H S d"]
-    gate_targets: Float[Tensor, "B H S 2"]
+    key: Float[Tensor, "1 B H S d"]
+    plain_key: Float[Tensor, "1 B H S d"]
+    target: Float[Tensor, "1 B H S d"]
+    slow_targets: Float[Tensor, "n B H S d"]
+    gate_targets: Float[Tensor, "m B H S r"]
     rate: Float[Tensor, "B H S"]
     retention: Float[Tensor, "B H"]
-
-    def constant(self) -> Content:
-        """The same content with keys and targets cut from the graph (first-order writes)."""
-        return replace(
-            self,
-            keys=self.keys.detach(),
-            targets=self.targets.detach(),
-            gate_keys=self.gate_keys.detach(),
-            gate_targets=self.gate_targets.detach(),
-        )
 
 
 class Titan(nn.Module):
@@ -87,127 +80,151 @@ class Titan(nn.Module):
         super().__init__()
         self.settings = settings
         width, heads = settings.width, settings.heads
-        self.head_width = width // heads
-        hidden = round(settings.memory_ratio * self.head_width)
-        self.memories = tuple(m for m in MLP_MEMORIES if m == "memory" or m in settings.adaptive)
+        d = width // heads
+        hidden = round(settings.memory_ratio * d)
+        adaptive = [i for i, name in enumerate(PROJECTIONS) if name in settings.adaptive]
+        self.adaptive = slice(*(adaptive[0], adaptive[-1] + 1) if adaptive else (0, 0))
+        self.learnt = [i for i, name in enumerate(SCALARS) if name in settings.adaptive]
         self.mixing = LocalMixing(width, grid) if settings.local_mixing else None
         self.project = nn.Linear(width, 3 * width, bias=False)
         self.gate = nn.Linear(width, 2 * heads)
         self.out = nn.Linear(width, width)
-        self.norm = nn.RMSNorm(self.head_width, eps=1e-6)
-        self.outer = nn.Parameter(torch.zeros(len(self.memories), heads, self.head_width, hidden))
-        self.inner = nn.Parameter(torch.empty(len(self.memories), heads, hidden, self.head_width))
-        self.gate_memory = nn.Parameter(torch.empty(heads, 2, self.head_width))
+        self.norm = nn.RMSNorm(d, eps=1e-6)
+        mlp = hidden if settings.mixer == "titan" else None
+        self.memory = Memory(1, heads, (d, d), mlp, settings.feature_norm)
+        self.slow = Memory(len(adaptive), heads, (d, d), hidden, settings.feature_norm)
+        self.gates = Memory(min(len(self.learnt), 1), heads, (len(self.learnt), d), None)
         self.threshold = nn.Parameter(torch.full((heads,), -1.0))
         self.log_scale = nn.Parameter(torch.zeros(heads))
         self._initialise(generator)
 
     def _initialise(self, generator: torch.Generator) -> None:
-        """W2 ~ N(0, 1) on unit keys; W1_0 of `memory` std 0.02, of k and v 0: plain projections."""
+        """W2 ~ N(0, 1) on unit keys; W_0 of `memory` std 0.02, of k and v 0: plain projections."""
         for linear in (self.project, self.out):
             nn.init.normal_(linear.weight, std=0.02, generator=generator)
         nn.init.zeros_(self.out.bias)
         nn.init.zeros_(self.gate.weight)
         with torch.no_grad():
             self.gate.bias.view(2, -1).copy_(torch.tensor([[0.0], [4.0]]))
-            self.inner.normal_(generator=generator)
-            self.outer[0].normal_(std=0.02, generator=generator)
-            self.gate_memory.normal_(std=0.02, generator=generator)
+            for memory in (self.memory, self.slow):
+                if memory.inner is not None:
+                    memory.inner.normal_(generator=generator)
+            self.memory.outer.normal_(std=0.02, generator=generator)
+            self.gates.outer.normal_(std=0.02, generator=generator)
 
     def initial(self, batch: int, patches: int) -> TitanState:
         """Every Delta zero: the memories answer with their meta-learned weights."""
-        memories, heads, width, hidden = self.outer.shape
-        new = self.outer.new_zeros
-        return TitanState(
-            delta=new(memories, batch, heads, width, hidden),
-            gates=new(batch, heads, 2, width),
-            recent=new(batch, 3, patches, self.settings.width),
-        )
+        recent = self.project.weight.new_zeros(batch, 3, patches, self.settings.width)
+        memories = (memory.initial(batch) for memory in (self.memory, self.slow, self.gates))
+        return TitanState(*memories, recent)
+
+    def new_clip(self, state: TitanState) -> TitanState:
+        """Zero the convolution's cache; the memories stay."""
+        return replace(state, recent=torch.zeros_like(state.recent))
 
     def forward(
         self,
         x: Float[Tensor, "B t S C"],
         tables: Tables,
         state: TitanState,
-        diary: Diary | None,
+        diary: Diary | None = None,
     ) -> tuple[Float[Tensor, "B t S C"], TitanState]:
         """Write and read the new steps in order."""
         if self.mixing is not None:
             x, recent = self.mixing(x, state.recent)
             state = replace(state, recent=recent)
-        query, key, value = rearrange(
-            self.project(x), "b t s (n h d) -> n t b h s d", n=3, h=self.settings.heads
-        )
-        gate = rearrange(self.gate(x), "b t s (n h) -> t n b h s", n=2)
-        adapted = {"k": key, "v": value}
-        phi = {m: features(adapted[m], self._inner(m)) for m in self.memories[1:]}
-        written = []
-        for t, rotation in enumerate(zip(*tables, strict=True)):
-            step = Step(key[t], value[t], {m: p[t] for m, p in phi.items()}, gate[t], rotation)
-            state = self._write(self._content(step, state), state, diary)
-            written.append(state.delta[0])
-        query = unit(rotate(query, tuple(table[:, None, None] for table in tables)))
-        read = recall(query, features(query, self.inner[0]), self.outer[0] + torch.stack(written))
-        heads = self.norm(read.to(x.dtype))
-        return self.out(rearrange(heads, "t b h s d -> b t s (h d)")), state
+        read = []
+        for step in self._steps(x, tables):
+            before = state.memory
+            state = self._write(step, state, diary) if self.settings.writes else state
+            used = before if self.settings.read == "before" else state.memory
+            read.append(self._read(step, used))
+        heads = self.norm(torch.stack(read, 1).to(x.dtype))
+        return self.out(rearrange(heads, "b t h s d -> b t s (h d)")), state
 
-    def _content(self, step: Step, state: TitanState) -> Content:
-        """k, v, eta, alpha and the self-generated targets, all by the state before the step."""
-        outer = self.outer[:, None] + state.delta
-        plain_key = unit(self._adapt("k", step.key, step, outer))
-        value = unit(self._adapt("v", step.value, step, outer))
-        gate_memory = self.gate_memory + state.gates
-        shift = rearrange(step.key @ gate_memory.transpose(-1, -2), "b h s n -> n b h s")
-        eta, alpha = (
-            step.gate[n] + shift[n] if name in self.settings.adaptive else step.gate[n]
-            for n, name in enumerate(GATES)
-        )
-        others = [plain_key] * (len(self.memories) - 1)
-        return Content(
-            keys=torch.stack([rotate(plain_key, step.rotation), *others]),
-            targets=unit(recall(value, features(value, self.inner[:, None]), outer)),
-            gate_keys=plain_key,
-            gate_targets=torch.tanh(value @ gate_memory.transpose(-1, -2)),
-            rate=torch.sigmoid(eta),
-            retention=torch.sigmoid(alpha.mean(-1)),
-        )
+    def _steps(self, x: Float[Tensor, "B t S C"], tables: Tables) -> Iterator[Step]:
+        """The new steps one by one: small tensors stay in the cache, forward and backward."""
+        heads = self.settings.heads
+        projected = rearrange(self.project(x), "b t s (n h d) -> t n b h s d", n=3, h=heads)
+        scalars = rearrange(self.gate(x), "b t s (n h) -> t n b h s", n=2)
+        steps = zip(projected.unbind(0), scalars.unbind(0), zip(*tables, strict=True), strict=True)
+        return (Step(*step) for step in steps)
 
-    def _adapt(self, name: str, x: Tensor, step: Step, outer: Tensor) -> Tensor:
-        """M_name(x), or x itself where that projection is not adaptive."""
-        if name not in self.memories:
-            return x
-        return recall(x, step.phi[name], outer[self.memories.index(name)])
+    def _read(self, step: Step, delta: Tensor) -> Float[Tensor, "B H S d"]:
+        """M_memory(q)."""
+        query = unit(rotate(step.projected[:1], step.rotation))
+        return self._recall(self.memory, query, delta)[0]
 
-    def _inner(self, name: str) -> Float[Tensor, "H h d"]:
-        return self.inner[self.memories.index(name)]
-
-    def _write(self, content: Content, state: TitanState, diary: Diary | None) -> TitanState:
-        """One proximal write of every memory; `memory` at full strength, the others slowly."""
-        if self.settings.first_order:
-            content = content.constant()
-        phi = features(content.keys, self.inner[:, None])
-        phi = phi.detach() if self.settings.first_order else phi
-        error = content.targets - recall(content.keys, phi, self.outer[:, None])
-        surprised = surprise(error[0], phi[0], state.delta[0])
+    def _write(self, step: Step, state: TitanState, diary: Diary | None) -> TitanState:
+        """One write of every memory; `memory` at full strength, the others slowly."""
+        content = self._content(step, state)
+        phi, error = self._missing(self.memory, content.key, content.target)
+        surprised = surprise(phi, error, state.memory)[0]
         gate = openness(surprised, self.threshold, self.settings.gate)
         gate = gate.detach() if self.settings.first_order else gate
         weight = self.log_scale.exp()[:, None] * content.rate * gate
-        slow = self.settings.self_write * weight
-        weights = torch.stack([weight, *[slow] * (len(self.memories) - 1)])
-        gate_error = content.gate_targets - content.gate_keys @ self.gate_memory.transpose(-1, -2)
+        low, kept = self.settings.self_write * weight, content.retention
+        fast = Pairs(phi, error, weight, kept)
+        slow = Pairs(*self._missing(self.slow, content.plain_key, content.slow_targets), low, kept)
+        gates = Pairs(
+            *self._missing(self.gates, content.plain_key, content.gate_targets), low, kept
+        )
+        rule = self.settings.write
         written = replace(
             state,
-            delta=proximal_write(state.delta, phi, error, weights, content.retention),
-            gates=proximal_write(
-                state.gates, content.gate_keys, gate_error, slow, content.retention
-            ),
+            memory=self.memory.write(rule, state.memory, fast),
+            slow=self.slow.write(rule, state.slow, slow),
+            gates=self.gates.write(rule, state.gates, gates),
         )
         if diary is not None:
-            settled = surprise(error[0], phi[0], written.delta[0])
-            old_error = error - phi @ state.delta.transpose(-1, -2)
-            write = Write(phi, weights, old_error, surprised, settled, gate, content.retention)
-            size = (self.outer.square().sum((-1, -2)) + self.inner.square().sum((-1, -2))).sqrt()
-            diary.note("memory", "write_scale", self.log_scale.exp()[None])
-            diary.note_content(content, write)
-            diary.note_states(self.memories, write, (state, written), size)
+            diary.note_write(self, Write(fast, slow, content.rate, surprised, gate), state, written)
         return written
+
+    def _missing(self, memory: Memory, key: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """Features of the keys, and targets minus what the initial memory answers.
+
+        A first-order write has no gradient through keys, features and targets.
+        """
+        if self.settings.first_order:
+            key, target = key.detach(), target.detach()
+        phi = memory.features(key)
+        phi = phi.detach() if self.settings.first_order else phi
+        return phi, target - memory.recall(key, phi, None)
+
+    def _content(self, step: Step, state: TitanState) -> Content:
+        """k, v, eta, alpha and the self-generated targets."""
+        key, value = unit(self._adapted(step, state.slow))[:, None]
+        rate, keep = self._scalars(step, state.gates)
+        target, slow_targets = value, value.expand(len(state.slow), *value.shape[1:])
+        if self.settings.self_target:
+            target = unit(self._recall(self.memory, value, state.memory))
+            slow_targets = unit(self._recall(self.slow, value, state.slow))
+        return Content(
+            key=rotate(key, step.rotation),
+            plain_key=key,
+            target=target,
+            slow_targets=slow_targets,
+            gate_targets=torch.tanh(self._recall(self.gates, value, state.gates)),
+            rate=torch.sigmoid(rate),
+            retention=torch.sigmoid(keep.mean(-1)),
+        )
+
+    def _adapted(self, step: Step, delta: Tensor) -> Float[Tensor, "2 B H S d"]:
+        """M_k(Wk x) and M_v(Wv x), or the projection itself where it is not adaptive."""
+        parts = list(step.projected.unbind(0)[1:])
+        if len(delta):
+            plain = torch.stack(parts[self.adaptive])
+            parts[self.adaptive] = self._recall(self.slow, plain, delta)
+        return torch.stack(parts)
+
+    def _scalars(self, step: Step, delta: Tensor) -> tuple[Tensor, Tensor]:
+        """Eta and alpha before their sigmoid, [B, H, S] each."""
+        answers = list(step.scalars)
+        for learnt in self._recall(self.gates, step.projected[1:2], delta):
+            for row, answer in zip(self.learnt, learnt.unbind(-1), strict=True):
+                answers[row] = answers[row] + answer
+        rate, keep = answers
+        return rate, keep if self.settings.retention else torch.full_like(keep, torch.inf)
+
+    def _recall(self, memory: Memory, x: Float[Tensor, "1 B H S d"], delta: Tensor) -> Tensor:
+        return memory.recall(x, memory.features(x), delta)

@@ -6,7 +6,7 @@ Names are those of `schema.MEMORY`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -14,26 +14,27 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hopeworld.models.hope.continuum import DEAD
+from hopeworld.models.hope.memory import Memory, Pairs, surprise
 from hopeworld.models.predictor import Trace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from hopeworld.models.hope.continuum import ContinuumState, Level
-    from hopeworld.models.hope.titan import Content, TitanState
+    from hopeworld.models.hope.continuum import Level, Slot
+    from hopeworld.models.hope.titan import Titan, TitanState
+
+POWER_STEPS = 4
 
 
 @dataclass(frozen=True)
 class Write:
     """What one step's write computed on its way."""
 
-    phi: Float[Tensor, "M B H S h"]
-    weights: Float[Tensor, "M B H S"]
-    error: Float[Tensor, "M B H S d"]
-    surprise_before: Float[Tensor, "B H S"]
-    surprise_after: Float[Tensor, "B H S"]
+    fast: Pairs
+    slow: Pairs
+    rate: Float[Tensor, "B H S"]
+    surprised: Float[Tensor, "B H S"]
     gate: Float[Tensor, "B H S"]
-    retention: Float[Tensor, "B H"]
 
 
 @dataclass(frozen=True)
@@ -48,61 +49,86 @@ class Diary:
         notes = self.trace.setdefault((self.layer, memory, name), [])
         notes.append(value.detach().float().mean(0))
 
-    def note_content(self, content: Content, write: Write) -> None:
-        """Surprise, gate, eta and alpha of `memory`."""
-        before, after = write.surprise_before, write.surprise_after
+    @torch.no_grad()
+    def note_write(self, titan: Titan, write: Write, old: TitanState, new: TitanState) -> None:
+        """Everything about one step's write of a layer."""
+        self._note_strength(titan, write)
+        after = surprise(write.fast.phi, write.fast.error, new.memory)[0]
+        self._note_surprise(write.surprised, after)
+        rows = write.fast.phi[0] * write.fast.weight[..., None].sqrt()
+        self.note("memory", "lambda_max", _largest_eigenvalue(rows))
+        rule, slow = (
+            titan.settings.write,
+            [name for name in "kv" if name in titan.settings.adaptive],
+        )
+        self._note_memory(["memory"], titan.memory, rule, write.fast, (old.memory, new.memory))
+        self._note_memory(slow, titan.slow, rule, write.slow, (old.slow, new.slow))
+
+    def _note_surprise(self, before: Tensor, after: Tensor) -> None:
         self.note("memory", "surprise_before", before.mean(-1))
         self.note("memory", "surprise_after", after.mean(-1))
         self.note("memory", "write_gain", 1 - after.mean(-1) / before.mean(-1).clamp_min(1e-12))
+
+    def _note_strength(self, titan: Titan, write: Write) -> None:
+        self.note("memory", "write_scale", titan.log_scale.exp()[None])
         self.note("memory", "gate", write.gate.mean(-1))
-        self.note("memory", "write_sum", write.weights[0].sum(-1))
-        self.note("eta", "eta", content.rate.mean(-1))
-        self.note("eta", "eta_p05", content.rate.quantile(0.05, dim=-1))
-        self.note("eta", "eta_p95", content.rate.quantile(0.95, dim=-1))
-        at_bounds = (content.rate < 0.01) | (content.rate > 0.99)
+        self.note("memory", "write_sum", write.fast.weight.sum(-1))
+        rate = write.rate.float()
+        low, high = rate.quantile(rate.new_tensor([0.05, 0.95]), dim=-1)
+        at_bounds = (rate < 0.01) | (rate > 0.99)
+        self.note("eta", "eta", rate.mean(-1))
+        self.note("eta", "eta_p05", low)
+        self.note("eta", "eta_p95", high)
         self.note("eta", "share_at_bounds", at_bounds.float().mean(-1))
-        self.note("alpha", "alpha", content.retention)
+        self.note("alpha", "alpha", write.fast.retention)
 
-    def note_states(
-        self,
-        names: tuple[str, ...],
-        write: Write,
-        states: tuple[TitanState, TitanState],
-        size: Tensor,
+    def _note_memory(
+        self, names: list[str], memory: Memory, rule: str, pairs: Pairs, deltas: tuple
     ) -> None:
-        """Gradient, step, drift, retained share and stability margin of every MLP memory.
+        """Gradient, step, drift and retained share of memories of one kind.
 
-        size: norm of (W1_0, W2) per memory and head, [M, H]; steps and drifts are relative to it.
+        Steps and drifts are relative to the norm of (W_0, W2). The retained share is what the
+        write leaves of Delta where there is nothing to learn; dgd, which decays W_0 too, has none.
         """
-        old, new = states[0].delta, states[1].delta
-        weighted = write.phi * write.weights[..., None]
-        gradient = write.error.transpose(-1, -2) @ weighted
-        gram = write.phi.transpose(-1, -2) @ weighted
-        identity = torch.eye(gram.shape[-1], device=gram.device)
-        kept = torch.linalg.solve(gram + identity, old.transpose(-1, -2))
-        norm = old.norm(dim=(-1, -2))
-        share = write.retention * kept.norm(dim=(-1, -2)) / norm
-        largest = torch.linalg.eigvalsh(gram)[..., -1]
-        for index, memory in enumerate(names):
-            scale = size[index]
-            self.note(memory, "grad_norm", gradient[index].norm(dim=(-1, -2)))
-            self.note(memory, "step", (new - old)[index].norm(dim=(-1, -2)) / scale)
-            self.note(memory, "drift", new[index].norm(dim=(-1, -2)) / scale)
-            self.note(memory, "lambda_max", largest[index])
-            if (norm[index] > 0).all():
-                self.note(memory, "retained_share", share[index])
+        old, new = deltas
+        scale = _norm(memory.outer)
+        if memory.inner is not None:
+            scale = (scale.square() + _norm(memory.inner).square()).sqrt()
+        left = pairs.error - pairs.phi @ old.mT
+        values = {
+            "grad_norm": _norm((left * pairs.weight[..., None]).mT @ pairs.phi),
+            "step": _norm(new - old) / scale[:, None],
+            "drift": _norm(new) / scale[:, None],
+        }
+        if rule != "dgd" and len(names) and bool(old.any()):
+            nothing = replace(pairs, error=torch.zeros_like(pairs.error))
+            left_over = memory.write(rule, old, nothing)
+            values["retained_share"] = _norm(left_over) / _norm(old).clamp_min(1e-30)
+        for name, value in values.items():
+            for memory_name, row in zip(names, value, strict=True):
+                self.note(memory_name, name, row)
 
-    def note_levels(
-        self, levels: Iterable[Level], periods: tuple[int, ...], state: ContinuumState
-    ) -> None:
+    def note_levels(self, levels: Iterable[Level], slots: Iterable[Slot], transitions: int) -> None:
         """Size of each CMS level's delta and of its last update over the level's initial norm."""
-        for level, period, delta, step in zip(
-            levels, periods, state.deltas, state.steps, strict=True
-        ):
-            name, size = f"cms_{period}", level.outer.weight.norm()
-            fired = state.transitions // period
-            last = step[self.layer] / size
-            self.note(name, "delta", delta[self.layer].flatten(1).norm(dim=-1) / size)
+        for level, slot in zip(levels, slots, strict=True):
+            name, size = f"cms_{level.period}", level.outer.weight.norm()
+            fired = transitions // level.period
+            last = slot.step / size
+            self.note(name, "delta", slot.delta.flatten(1).norm(dim=-1) / size)
             self.note(name, "step", last)
             self.note(name, "updates", torch.full_like(last, fired))
             self.note(name, "dead", (last < DEAD) & (fired > 0))
+
+
+def _norm(matrix: Float[Tensor, "... r f"]) -> Float[Tensor, "..."]:
+    return torch.linalg.matrix_norm(matrix)
+
+
+def _largest_eigenvalue(rows: Float[Tensor, "... S f"]) -> Float[Tensor, "..."]:
+    """Of rows^T rows, by power iteration: a lower bound, close where one direction leads."""
+    vector = rows.sum(-2)[..., None]
+    for _ in range(POWER_STEPS):
+        vector = rows.mT @ (rows @ vector)
+        size = vector.norm(dim=-2, keepdim=True).clamp_min(1e-30)
+        vector = vector / size
+    return size[..., 0, 0]
