@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +33,13 @@ def study_settings() -> settings.Study:
 def protocol_inputs(folder: Path) -> protocol.Inputs:
     """Inputs of the protocol figure, from a folder with the summary."""
     study = study_settings()
+    methods = study.adaptation.running
     return protocol.Inputs(
         stream=folder / "tables" / "stream.parquet",
         probes=folder / "tables" / "probes.parquet",
         metrics=folder / "metrics.json",
         simulation=study.simulation,
-        adaptation=study.adaptation,
+        adaptation=dataclasses.replace(study.adaptation, methods=methods),
         probe=study.splits["probe"],
     )
 

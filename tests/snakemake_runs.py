@@ -85,6 +85,13 @@ def read_config(*names: str) -> dict:
     return config
 
 
+def running(config: dict) -> dict:
+    """The methods that a study runs: its contestants and their twins."""
+    methods, names = config["adaptation"]["methods"], config["adaptation"]["contestants"]
+    twins = [methods[name]["twin"] for name in names]
+    return {name: methods[name] for name in methods if name in {*names, *twins}}
+
+
 def shard_count(config: dict, parts: list[tuple[str, str]] | None = None) -> int:
     """How many shards some (split, domain) of a study have, or all of them."""
     every = [(split, domain) for split in config["splits"] for domain in "ab"]

@@ -46,25 +46,32 @@ TRUTHS = {
     "hope_frozen": Truth("hope", "hope_frozen", base=-0.012),
     "hope": Truth("hope", "hope_frozen", -0.012, 0.040, 5.0, 0.008, 3.0, 0.004),
 }
+# An ablation: HOPE alone, and a variant of it.
+ABLATION = {
+    "hope_frozen": TRUTHS["hope_frozen"],
+    "hope": TRUTHS["hope"],
+    "static_frozen": Truth("static", "static_frozen", base=-0.004),
+    "static": Truth("static", "static_frozen", -0.004, 0.020, 5.0, 0.008, 3.0, 0.004),
+}
 
 
 def method(truth: Truth, name: str) -> settings.Method:
     """The settings of a contestant whose truth is given."""
-    frozen = name == truth.twin
-    adapts = truth.model == "vit_ac" and not frozen
+    frozen, is_vit = name == truth.twin, truth.model == "vit_ac"
+    adapts = is_vit and not frozen
     return settings.Method(
         model=truth.model,
         adapt="layer_norm" if adapts else "none",
         learning_rate=1e-2 if adapts else 0.0,
-        scope="per_clip" if name == "hope_frozen" else "carry",
-        look_back_rate=1.0 if truth.model == "hope" and not frozen else 0.0,
+        scope="per_clip" if frozen and not is_vit else "carry",
+        look_back_rate=0.0 if is_vit or frozen else 1.0,
         twin=truth.twin,
     )
 
 
-def methods() -> dict[str, settings.Method]:
+def methods(truths: dict[str, Truth] = TRUTHS) -> dict[str, settings.Method]:
     """The contestants of the synthetic study."""
-    return {name: method(truth, name) for name, truth in TRUTHS.items()}
+    return {name: method(truth, name) for name, truth in truths.items()}
 
 
 def gain_of(truth: Truth, clips: dict[str, int]) -> np.ndarray:
@@ -159,7 +166,7 @@ def memory(
 ) -> pd.DataFrame:
     """The memory table of one run: surprise rises at the change and falls, deltas grow."""
     columns = list(schema.MEMORY)
-    if truth.model != "hope":
+    if truth.model == "vit_ac":
         return pd.DataFrame(columns=columns)
     phase = np.repeat(list(clips), list(clips.values()))
     noise = np.random.default_rng([seed, len(name)])
@@ -221,7 +228,8 @@ def gate(model: str, seed: int = 0, passed: bool = True) -> dict:
         "model": model,
         "seed": seed,
         "step": 800,
-        "skill": 0.31 if passed else 0.05,
+        "parameters": 1_220_000 if model == "vit_ac" else 1_230_000,
+        "skill": (0.31 if passed else 0.05) - (0.02 + 0.01 * seed) * (model == "static"),
         "skill_zero_action": 0.02,
         "lost_share": 0.9,
         "passed": passed,
@@ -229,13 +237,19 @@ def gate(model: str, seed: int = 0, passed: bool = True) -> dict:
     }
 
 
-def job(seeds: tuple[int, ...] = (0, 1), orders: tuple[int, ...] = (0,)) -> SummaryJob:
+def job(
+    seeds: tuple[int, ...] = (0, 1),
+    orders: tuple[int, ...] = (0,),
+    truths: dict[str, Truth] = TRUTHS,
+) -> SummaryJob:
     """The summary job of the synthetic study."""
+    models = {truth.model for truth in truths.values()}
     return SummaryJob(
         study="synthetic",
         seeds=seeds,
         orders=orders,
-        methods=methods(),
+        methods=methods(truths),
+        kinds={model: "vit_ac" if model == "vit_ac" else "hope" for model in sorted(models)},
         encoder=ENCODER,
         evaluation=EVALUATION,
         episode_clips=4,
@@ -247,10 +261,11 @@ def write_study(
     seeds: tuple[int, ...] = (0, 1),
     passed: bool = True,
     clips: dict[str, int] = CLIPS,
+    truths: dict[str, Truth] = TRUTHS,
 ) -> Sources:
     """Write the files of every run of the synthetic study."""
     found: dict[str, list[Path]] = {n: [] for n in ("streams", "probes", "memories")}
-    for name, truth in TRUTHS.items():
+    for name, truth in truths.items():
         for seed in seeds:
             at = folder / "adaptation" / f"{name}_seed{seed}_order0"
             at.mkdir(parents=True)
@@ -263,7 +278,7 @@ def write_study(
                 table.to_parquet(path.with_suffix(".parquet"), index=False)
                 found[key].append(path.with_suffix(".parquet"))
     histories, gates = [], []
-    for model in ("vit_ac", "hope"):
+    for model in dict.fromkeys(truth.model for truth in truths.values()):
         for seed in seeds:
             at = folder / "training" / f"{model}_seed{seed}"
             at.mkdir(parents=True)

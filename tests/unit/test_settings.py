@@ -21,6 +21,11 @@ from hopeworld.settings import SettingsError, Study
 
 CONFIG = Path(__file__).parents[2] / "config"
 DEFAULT = yaml.safe_load((CONFIG / "config.yaml").read_text())
+# One variant, so that every kind of key is there.
+DEFAULT["variants"] = {
+    "plain": {"of": "hope", "model": {"read": "before"}, "training": {"steps": 1200}}
+}
+OVERLAYS = ["smoke", "thesis", "ablation"]
 ONE_LINE = re.compile(r"config: [\w.()]+ = .+: .+; .+")
 REMOVED = object()
 
@@ -63,8 +68,11 @@ def assert_refused(config: Any, path: str) -> None:
 
 
 KEYS = paths(DEFAULT)
-NAMED = {("adaptation", "methods"), ("adaptation", "tuning")}  # mappings by name
-REQUIRED = [p for p in KEYS if p[:2] not in NAMED or len(p) != 3]
+# Keys that may be there or not: names, and what a variant changes.
+FREE = [p for p in KEYS if p[:2] in {("adaptation", "methods"), ("adaptation", "tuning")}]
+FREE = [p for p in FREE if len(p) == 3] + [p for p in KEYS if p[0] == "variants" and len(p) == 2]
+CHANGES = [p for p in KEYS if p[0] == "variants" and len(p) == 4]
+REQUIRED = [p for p in KEYS if p not in FREE and p not in CHANGES]
 LEAVES = [p for p in KEYS if not isinstance(at(p), dict)]
 NUMBERS = [p for p in LEAVES if isinstance(at(p), int | float) and not isinstance(at(p), bool)]
 
@@ -81,7 +89,7 @@ def test_a_misspelt_key_is_named(path, ending):
     for name in path[:-1]:
         place = place[name]
     misspelt = path[-1] + ending
-    if misspelt in place or (path[:2] == ("adaptation", "methods") and len(path) == 3):
+    if misspelt in place or (path in FREE and "tuning" not in path):
         return
     place[misspelt] = at(path)
     assert_refused(config, ".".join([*path[:-1], misspelt]))
@@ -96,7 +104,7 @@ WRONG = st.one_of(
 def test_a_value_of_the_wrong_type_is_refused(path, value):
     if value == "" and isinstance(at(path), str):
         value = 3
-    if value == [] and path == ("models", "hope", "adaptive"):
+    if value == [] and (path[-1] == "adaptive" or "tuning" in path):
         return
     assert_refused(edited(path, value), path[0])
 
@@ -209,11 +217,28 @@ def test_a_number_out_of_range_is_refused(bound, distance, upwards):
         (("models", "hope", "heads"), 5, "multiple of heads"),
         (("models", "vit_ac", "heads"), 96, "fewer heads"),
         (("models", "hope", "cms_periods"), [4, 1], "ascending"),
-        (("adaptation", "methods"), {}, "at least one"),
+        (("adaptation", "methods"), {}, "no such method"),
         (("adaptation", "methods", "a/b"), DEFAULT["adaptation"]["methods"]["hope"], "letters"),
         (("adaptation", "methods", "hope", "twin"), "nobody", "name a method"),
         (("adaptation", "methods", "hope", "twin"), "hope", "adapt: none and look_back_rate: 0"),
         (("adaptation", "methods", "vit_frozen", "learning_rate"), 0.1, "set it to 0"),
+        (("adaptation", "methods", "hope", "model"), "lstm", "use one of vit_ac, hope, plain"),
+        (("adaptation", "methods", "hope", "model"), "plain", "name a method of model plain"),
+        (("adaptation", "contestants"), [], "at least one"),
+        (("adaptation", "contestants"), ["hope", "hope"], "each once"),
+        (("adaptation", "contestants"), ["nobody"], "names of adaptation.methods"),
+        (("models", "hope", "cms_loss"), "local", "name a predictor with cms_loss: look_back"),
+        (("models", "hope", "gate"), False, 'write "off" in quotes'),
+        (("variants", "plain", "model"), {"rope": False}, 'write "off" in quotes'),
+        (("variants", "plain", "model"), {"gates": "soft"}, "variants.plain.model.gates"),
+        (("variants", "plain", "model"), {"depth": 1.5}, "variants.plain.model.depth"),
+        (("variants", "plain", "model"), {"heads": 5}, "multiple of heads"),
+        (("variants", "plain", "model"), {"cms_periods": [4, 1]}, "ascending"),
+        (("variants", "plain", "training"), {"decay_share": 0.99}, "variants.plain.training"),
+        (("variants", "plain", "training"), {"episodes_per_batch": 999}, "in splits.train.a"),
+        (("variants", "plain", "training"), {"lr": 0.1}, "variants.plain.training.lr"),
+        (("variants", "hope"), DEFAULT["variants"]["plain"], "neither vit_ac nor hope"),
+        (("variants", "a/b"), DEFAULT["variants"]["plain"], "letters"),
         (("adaptation", "tuning", "vit_frozen"), [1.0], "learns online"),
         (("adaptation", "tuning", "nobody"), [1.0], "adaptation.methods"),
         (("splits", "tuning_2", "b"), 0, "compares rates"),
@@ -226,14 +251,58 @@ def test_an_impossible_setting_says_the_remedy(path, value, words):
         settings.parse(edited(path, value))
 
 
-@pytest.mark.parametrize("name", ["smoke", "thesis"])
+def with_variant(**changes) -> Study:
+    """The default study with a variant of ViT-AC or HOPE."""
+    variant = {"of": "hope", "model": {}, "training": {}} | changes
+    return settings.parse(edited(("variants", "one"), variant))
+
+
+def test_a_variant_differs_in_its_keys_alone():
+    study = with_variant(model={"gate": "hard", "adaptive": []}, training={"steps": 7})
+    changed = dataclasses.replace(study.models.hope, gate="hard", adaptive=())
+    assert settings.model_names(study) == ("vit_ac", "hope", "plain", "one")
+    assert settings.model_settings(study, "one") == changed
+    assert settings.model_kind(study, "one") == "hope"
+    assert settings.training_settings(study, "one") == dataclasses.replace(study.training, steps=7)
+    for name in ("vit_ac", "hope"):
+        assert settings.model_settings(study, name) == getattr(study.models, name)
+        assert settings.model_kind(study, name) == name
+        assert settings.training_settings(study, name) == study.training
+
+
+def test_a_variant_may_say_what_the_base_says():
+    study = with_variant(of="vit_ac", model=DEFAULT["models"]["vit_ac"])
+    assert settings.model_settings(study, "one") == study.models.vit_ac
+
+
+def test_a_variant_of_the_vit_has_no_memory():
+    config = edited(("variants", "one"), {"of": "vit_ac", "model": {}, "training": {}})
+    methods = config["adaptation"]["methods"]
+    methods["one"] = methods["hope"] | {"model": "one"}
+    with pytest.raises(SettingsError, match=r"methods\.one = 'one': has no memory"):
+        settings.parse(config)
+
+
+def test_contestants_run_with_their_twins_and_no_others():
+    config = edited(("adaptation", "contestants"), ["hope", "vit_tta"])
+    running = settings.parse(config).adaptation.running
+    assert list(running) == ["hope_frozen", "hope", "vit_frozen", "vit_tta"]
+
+
+def test_an_empty_list_tunes_nothing_and_needs_no_clips():
+    config = edited(("adaptation", "tuning"), {"vit_tta": [], "hope": []})
+    config["splits"]["tuning_1"]["a"] = 0
+    assert not any(settings.parse(config).adaptation.tuning.values())
+
+
+@pytest.mark.parametrize("name", OVERLAYS)
 def test_overlays_are_complete_with_the_default(name):
     overlay = yaml.safe_load((CONFIG / f"{name}.yaml").read_text())
     study = settings.parse(merged(DEFAULT, overlay))
     assert study.study == name
 
 
-@pytest.mark.parametrize("name", ["smoke", "thesis"])
+@pytest.mark.parametrize("name", OVERLAYS)
 def test_overlays_say_nothing_that_the_default_says(name):
     overlay = yaml.safe_load((CONFIG / f"{name}.yaml").read_text())
     repeated = [p for p in paths(overlay) if p in LEAVES and at(p) == _value(overlay, p)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,3 +40,11 @@ def smoke(tmp_path_factory) -> SmokeRun:
     done = snakemake(run.clone, "all", "tuning", "--cores", "2", *run.arguments)
     assert done.returncode == 0, done.stdout[-6000:]
     return SmokeRun(run.clone, run.folder, time.monotonic() - started)
+
+
+@pytest.fixture
+def run(smoke, tmp_path) -> SmokeRun:
+    """A copy of the finished study, which a test may harm."""
+    folder = tmp_path / "run"
+    shutil.copytree(smoke.folder, folder, symlinks=True)
+    return dataclasses.replace(smoke, folder=folder)

@@ -29,7 +29,7 @@ def test_a_readme_without_marks_is_refused():
         settings_docs.with_tables("# Settings\n")
 
 
-@pytest.mark.parametrize("overlays", [[], ["smoke"], ["thesis"]])
+@pytest.mark.parametrize("overlays", [[], ["smoke"], ["thesis"], ["ablation"]])
 def test_the_schema_accepts_the_studies(overlays):
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     jsonschema.validate(read_config(*overlays), SCHEMA)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import os
 import shutil
@@ -16,14 +15,6 @@ import pytest
 from tests.snakemake_runs import plan, snakemake
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def run(smoke, tmp_path):
-    """A copy of the finished study, which a test may harm."""
-    folder = tmp_path / "run"
-    shutil.copytree(smoke.folder, folder, symlinks=True)
-    return dataclasses.replace(smoke, folder=folder)
 
 
 def digests(folder: Path) -> dict[str, str]:

@@ -10,6 +10,7 @@ from tests.snakemake_runs import (
     overlay,
     plan,
     read_config,
+    running,
     shard_count,
     snakemake,
 )
@@ -22,17 +23,19 @@ def clone(tmp_path_factory):
     return checkout(tmp_path_factory.mktemp("clone"))
 
 
-@pytest.mark.parametrize("overlays", [[], ["smoke"], ["thesis"]])
+@pytest.mark.parametrize("overlays", [[], ["smoke"], ["thesis"], ["ablation"]])
 def test_a_fresh_clone_plans_every_rule(clone, overlays):
     config = read_config(*overlays)
     runs = len(config["seeds"]) * len(config["orders"])
+    methods = running(config)
+    extra = {"thesis": {"fetch_weights": 1}, "ablation": {"compare_variants": 1}}
     files = [f"config/{name}.yaml" for name in overlays]
     assert plan(clone, *(["--configfile", *files] if files else [])) == dict.fromkeys(ONCE, 1) | {
         "simulate_clips": shard_count(config),
         "encode_clips": shard_count(config, USED),
-        "train_predictor": 2 * len(config["seeds"]),
-        "adapt_stream": len(config["adaptation"]["methods"]) * runs,
-    } | ({"fetch_weights": 1} if overlays == ["thesis"] else {})
+        "train_predictor": len({m["model"] for m in methods.values()}) * len(config["seeds"]),
+        "adapt_stream": len(methods) * runs,
+    } | extra.get("".join(overlays), {})
 
 
 def test_shards_are_counted_by_hand_once():

@@ -13,6 +13,7 @@ from tests.snakemake_runs import (
     overlay,
     plan,
     read_config,
+    running,
     shard_count,
     snakemake,
 )
@@ -21,7 +22,7 @@ DRAWN = dict.fromkeys((*FIGURES, "write_report"), 1)
 SUMMARISED = DRAWN | {"summarise_study": 1}
 CONFIG = read_config()
 SEEDS, ORDERS = CONFIG["seeds"], CONFIG["orders"]
-METHODS = CONFIG["adaptation"]["methods"]
+METHODS = running(CONFIG)
 RUNS = len(SEEDS) * len(ORDERS)
 HOPE_RUNS = RUNS * sum(method["model"] == "hope" for method in METHODS.values())
 TRAINED = {"train_predictor": 2 * len(SEEDS)}
@@ -30,6 +31,17 @@ HOPE = SUMMARISED | {"train_predictor": len(SEEDS), "adapt_stream": HOPE_RUNS}
 SHRUNK = CONFIG["splits"]["stream_3"]["a"] - CONFIG["simulation"]["episode_clips"]
 TTA = ("adaptation", "methods", "vit_tta", "learning_rate")
 PACKAGE = "workflow/src/hopeworld"
+VARIANT = """
+variants: {{static: {{of: hope, model: {model}, training: {training}}}}}
+adaptation:
+  contestants: [vit_tta, vit_tta_literal, hope, static]
+  methods:
+    frozen: &one
+      {{model: static, adapt: none, learning_rate: 0.0, scope: per_clip, look_back_rate: 0.0,
+      twin: frozen}}
+    static: {{<<: *one, scope: carry, look_back_rate: 1.0}}
+"""
+ADDED = {"train_predictor": len(SEEDS), "adapt_stream": 2 * RUNS, "compare_variants": 1}
 
 
 def changed(*path: str) -> float:
@@ -95,6 +107,19 @@ def test_nothing_is_left_to_do(done):
 )
 def test_a_setting_reruns_what_depends_on_it(done, tmp_path, text, jobs):
     assert plan(done, *overlay(tmp_path, text)) == jobs
+
+
+def test_a_variant_adds_its_own_jobs_and_no_others(done, tmp_path):
+    """What the default study has done is there as it was, whatever else is in the overlay."""
+    text = VARIANT.format(model="{adaptive: []}", training="{steps: 1200}")
+    assert plan(done, *overlay(tmp_path, text)) == SUMMARISED | ADDED
+    unused = "variants: {static: {of: hope, model: {adaptive: []}, training: {}}}"
+    assert plan(done, *overlay(tmp_path, unused)) == {"compare_variants": 1, "write_report": 1}
+
+
+def test_a_contestant_less_runs_nothing_again(done, tmp_path):
+    text = "adaptation: {contestants: [vit_tta, hope], tuning: {hope: []}}"
+    assert plan(done, *overlay(tmp_path, text)) == SUMMARISED
 
 
 def test_physics_rerun_everything(done, tmp_path):

@@ -11,7 +11,7 @@ from hopeworld.models.predictor import parameter_count
 from hopeworld.settings import PATCH_PX, SPLITS
 from hopeworld.simulation.scenario import draw_scenario
 
-STUDIES = [[], ["smoke"], ["thesis"]]
+STUDIES = [[], ["smoke"], ["thesis"], ["ablation"]]
 WIDTH = 1024
 
 

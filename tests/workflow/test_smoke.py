@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
-from tests.snakemake_runs import FIGURES, ROOT, plan, read_config
+from tests.snakemake_runs import FIGURES, ROOT, plan, read_config, running
 
 from hopeworld import schema
 from hopeworld.video.clips import read_clip
@@ -23,7 +23,7 @@ PARTS = {
     for domain, count in size.items()
     if count
 }
-METHODS = CONFIG["adaptation"]["methods"]
+METHODS = running(CONFIG)
 RATES = [(name, rate) for name, rates in CONFIG["adaptation"]["tuning"].items() for rate in rates]
 STREAM = {"A1": ("stream_1", "a"), "B": ("stream_2", "b"), "A2": ("stream_3", "a")}
 

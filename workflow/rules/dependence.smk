@@ -5,7 +5,10 @@ import hashlib
 import json
 from dataclasses import asdict
 
+from hopeworld.evaluation.labels import drawn
 from hopeworld.provenance import closure, fingerprint, run_manifest
+
+PREDICTORS = {"vit_ac": "hopeworld.models.vit_ac", "hope": "hopeworld.models.hope.model"}
 
 # One GPU for each job of a stage that uses one. `compute.device` is nobody's param: it changes where
 # a result comes from, not what it is.
@@ -19,21 +22,36 @@ def section(name):
     return asdict(getattr(study, name))
 
 
+def model_kind(wildcards):
+    """What the job's predictor is: vit_ac or hope."""
+    return settings.model_kind(study, wildcards.model)
+
+
 def model_section(wildcards):
     """The settings of the job's predictor."""
-    return section("models")[wildcards.model]
+    return asdict(settings.model_settings(study, wildcards.model))
+
+
+def training_section(wildcards):
+    """How the job's predictor is trained."""
+    return asdict(settings.training_settings(study, wildcards.model))
+
+
+def methods_section(names):
+    """The settings of adaptation with some methods and no others."""
+    methods = {name: section("adaptation")["methods"][name] for name in names}
+    return section("adaptation") | {"contestants": list(names), "methods": methods, "tuning": {}}
 
 
 def method_section(wildcards):
     """The settings of adaptation with the job's method and no other."""
-    own = section("adaptation")["methods"][wildcards.method]
-    return section("adaptation") | {"methods": {wildcards.method: own}, "tuning": {}}
+    return methods_section([wildcards.method])
 
 
 @functools.cache
 def model_code(module, model):
-    """The fingerprint of `module` in a job that runs one predictor and never the other."""
-    needed = closure(PREDICTORS[model])
+    """The fingerprint of `module` in a job that runs one kind of predictor and never the other."""
+    needed = closure(PREDICTORS[settings.model_kind(study, model)])
     others = [other for other in PREDICTORS.values() if other not in needed]
     return fingerprint(module, without=others)
 
@@ -42,9 +60,10 @@ def findings():
     """What the captions of the report say of the metrics; empty before there are any."""
     path = Path(result("metrics.json"))
     metrics = json.loads(path.read_text()) if path.exists() else {}
-    if not metrics:
+    if "models" not in metrics:
         return {}
-    adapting = [name for name, twin in metrics["twins"].items() if name != twin]
+    shown = drawn(metrics["models"], metrics["kinds"])
+    adapting = [name for name in shown if metrics["twins"][name] != name]
     gains = {name: metrics["methods"][name]["adaptation_gain"]["mean"] for name in adapting}
     return {"gate": metrics["gate"], "gains": gains}
 

@@ -1,4 +1,4 @@
-"""Evaluation: the tables of all runs joined, metrics and gates."""
+"""Evaluation: the tables of all runs joined, metrics and gates; variants compared."""
 
 
 rule summarise_study:
@@ -44,7 +44,8 @@ rule summarise_study:
         study=study.study,
         seeds=list(study.seeds),
         orders=list(study.orders),
-        methods=section("adaptation")["methods"],
+        methods=methods_section(CONTESTANTS)["methods"],
+        kinds={name: settings.model_kind(study, name) for name in used_models()},
         encoder=section("encoder"),
         evaluation=section("evaluation"),
         episode_clips=study.simulation.episode_clips,
@@ -53,3 +54,39 @@ rule summarise_study:
         "Join the tables of all runs and compute the metrics"
     script:
         "../scripts/summarise_study.py"
+
+
+rule compare_variants:
+    input:
+        metrics=result("metrics.json"),
+    output:
+        csv=report(
+            result("tables/ablation.csv"),
+            caption="../report/ablation.rst",
+            category="3 Tables",
+            labels={"table": "T2 ablation", "format": "CSV"},
+        ),
+        tex=result("tables/ablation.tex"),
+    log:
+        log_of("compare_variants"),
+    benchmark:
+        benchmark_of("compare_variants")
+    conda:
+        "../../envs/evaluation.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+        gpu=0,
+        disk_mb=10,
+    params:
+        seeds=list(study.seeds),
+        models=section("models"),
+        training=section("training"),
+        variants=asdict(study)["variants"],
+        methods=methods_section(CONTESTANTS)["methods"],
+        code=fingerprint("hopeworld.evaluation.ablation"),
+    message:
+        "Compare the variants"
+    script:
+        "../scripts/compare_variants.py"

@@ -20,7 +20,7 @@ rule draw_protocol:
     params:
         figures=section("figures"),
         simulation=section("simulation"),
-        adaptation=section("adaptation"),
+        adaptation=methods_section(CONTESTANTS),
         probe=asdict(study.splits["probe"]),
         code=fingerprint("hopeworld.figures.protocol"),
     message:

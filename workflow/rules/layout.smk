@@ -3,7 +3,7 @@
 import math
 import os
 
-from hopeworld.settings import CLIP_FRAMES, PATCH_PX, SPLITS, TUBELET_FRAMES
+from hopeworld.settings import CLIP_FRAMES, PATCH_PX, SPLITS, TUBELET_FRAMES, model_names
 
 RESULTS = f"results/{study.study}"
 RESOURCES = os.path.relpath(ROOT / "resources")
@@ -11,14 +11,14 @@ DOMAINS = ("A", "B")
 STREAM = (("stream_1", "A"), ("stream_2", "B"), ("stream_3", "A"))
 TUNING = (("tuning_1", "A"), ("tuning_2", "B"), ("tuning_3", "A"))
 PROBE = (("probe", "A"), ("probe", "B"))
-PREDICTORS = {"vit_ac": "hopeworld.models.vit_ac", "hope": "hopeworld.models.hope.model"}
+CONTESTANTS = study.adaptation.running
 
 
 wildcard_constraints:
     domain="|".join(DOMAINS),
     split="|".join(SPLITS),
     shard=r"\d{5}",
-    model="|".join(PREDICTORS),
+    model="|".join(model_names(study)),
     method="|".join(study.adaptation.methods),
     seed=r"\d+",
     order=r"\d+",
@@ -105,17 +105,19 @@ def trained_weights(wildcards):
     return result(f"training/{model_of(wildcards)}_seed{wildcards.seed}/weights.safetensors")
 
 
+def used_models():
+    """The predictors of all contestants."""
+    return sorted({method.model for method in CONTESTANTS.values()})
+
+
 def trainings(pattern):
-    """A path of every training that a method uses; holds {model} and {seed}."""
-    used = sorted({method.model for method in study.adaptation.methods.values()})
-    return expand(result(pattern), model=used, seed=study.seeds)
+    """A path of every training that a contestant uses; holds {model} and {seed}."""
+    return expand(result(pattern), model=used_models(), seed=study.seeds)
 
 
 def runs(pattern):
     """A path of every run of the stream; holds {method}, {seed} and {order}."""
-    return expand(
-        result(pattern), method=study.adaptation.methods, seed=study.seeds, order=study.orders
-    )
+    return expand(result(pattern), method=CONTESTANTS, seed=study.seeds, order=study.orders)
 
 
 def tuning_runs(pattern):

@@ -11,6 +11,9 @@ FIGURES = (
 )
 
 
+ABLATION = ("tables/ablation.csv", "tables/ablation.tex") if study.variants else ()
+
+
 rule clips:
     input:
         tables(*all_parts()),
@@ -39,7 +42,7 @@ rule adaptation:
 
 rule tuning:
     input:
-        result("tables/tuning.csv"),
+        result("tables/tuning.csv") if any(study.adaptation.tuning.values()) else [],
     localrule: True
 
 
@@ -49,6 +52,7 @@ rule evaluation:
         result("tables/gate.csv"),
         result("tables/final_losses.csv"),
         result("tables/final_losses.tex"),
+        [result(path) for path in ABLATION],
     localrule: True
 
 

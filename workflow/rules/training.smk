@@ -1,4 +1,4 @@
-"""Training: both predictors on domain A, once per seed."""
+"""Training: every predictor on domain A, once per seed."""
 
 
 rule train_predictor:
@@ -27,9 +27,10 @@ rule train_predictor:
         disk_mb=1000,
     params:
         model=lambda wildcards: wildcards.model,
+        kind=model_kind,
         seed=lambda wildcards: int(wildcards.seed),
         settings=model_section,
-        training=section("training"),
+        training=training_section,
         code=lambda wildcards: model_code("hopeworld.training.loop", wildcards.model),
     message:
         "Train {wildcards.model}, seed {wildcards.seed}"

@@ -15,6 +15,7 @@ with runlog.written_to(snakemake.log[0]):
         seeds=tuple(given.seeds),
         orders=tuple(given.orders),
         methods=methods,
+        kinds=given.kinds,
         encoder=settings.read(settings.Encoder, given.encoder, "encoder"),
         evaluation=settings.read(settings.Evaluation, given.evaluation, "evaluation"),
         episode_clips=given.episode_clips,

@@ -12,7 +12,7 @@ with runlog.written_to(snakemake.log[0]), claimed(snakemake.config["compute"]) a
     given, read = snakemake.params, snakemake.input
     job = TrainJob(
         **{name: given[name] for name in ("model", "seed", "code")},
-        settings=settings.read_model(given.model, given.settings),
+        settings=settings.read_model(given.kind, given.settings),
         training=settings.read(settings.Training, given.training, "training"),
         train=ClipFiles(read.train_features, read.train_tables),
         validation=ClipFiles(read.validation_features, read.validation_tables),

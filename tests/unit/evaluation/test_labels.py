@@ -1,17 +1,21 @@
 """One name for one thing."""
 
-from hopeworld.evaluation.labels import in_order, label, stamp
+from hopeworld.evaluation.labels import drawn, in_order, label, stamp
 
 
-def metrics(weights="random", passed=True):
-    return {"encoder": {"weights": weights, "mode": "tubelet"}, "gate": {"passed": passed}}
+def metrics(weights="random", passed=(True, True)):
+    runs = [{"model": f"m{n}", "seed": s, "passed": p} for n, p in enumerate(passed) for s in "01"]
+    gate = {"passed": all(passed), "runs": runs}
+    return {"encoder": {"weights": weights, "mode": "tubelet"}, "gate": gate}
 
 
 def test_random_weights_and_a_failed_gate_are_said():
     assert stamp(metrics()) == (
         "random encoder weights (no pretrained V-JEPA 2) · encoder mode: tubelet"
     )
-    assert stamp(metrics(passed=False)).endswith("· gate not passed")
+    assert stamp(metrics(passed=(False, False))).endswith("· gate not passed")
+    few = stamp(metrics(passed=(False, True, True)))
+    assert few.endswith("· gate not passed by 1 of 3 predictors")
 
 
 def test_pretrained_weights_are_named_without_their_folder():
@@ -25,3 +29,9 @@ def test_methods_have_one_order_and_unknown_ones_keep_their_name():
         "vit_tta", "hope", "persistence", "alpha", "zeta",
     ]  # fmt: skip
     assert label("my_method") == "my method"
+
+
+def test_variants_are_drawn_only_where_nothing_else_is():
+    kinds = {"hope": "hope", "static": "hope"}
+    assert drawn({"a": "hope", "b": "static", "c": "hope"}, kinds) == ["a", "c"]
+    assert drawn({"b": "static"}, kinds) == ["b"]

@@ -1,5 +1,7 @@
 """One synthetic study for the tests of all figures."""
 
+import dataclasses
+
 import pytest
 from tests import figure_inputs, synthetic
 
@@ -22,6 +24,19 @@ def smallest(tmp_path_factory):
     sources = synthetic.write_study(folder, seeds=(0,), clips=clips)
     summarise(synthetic.job(seeds=(0,)), sources, synthetic.outputs(folder))
     return figure_inputs.figure_inputs(folder)
+
+
+@pytest.fixture(scope="session")
+def ablation(tmp_path_factory):
+    """The inputs of every figure of a study of HOPE alone with a variant of it."""
+    folder, clips = tmp_path_factory.mktemp("ablation"), {"A1": 8, "B": 8, "A2": 8}
+    truths = synthetic.ABLATION
+    sources = synthetic.write_study(folder, clips=clips, truths=truths)
+    summarise(synthetic.job(truths=truths), sources, synthetic.outputs(folder))
+    inputs = figure_inputs.figure_inputs(folder)
+    methods = synthetic.methods(truths)
+    adaptation = dataclasses.replace(inputs["protocol"].adaptation, methods=methods)
+    return inputs | {"protocol": dataclasses.replace(inputs["protocol"], adaptation=adaptation)}
 
 
 @pytest.fixture(scope="session")

@@ -209,6 +209,18 @@ def test_the_smallest_study_is_drawn(name, smallest, tmp_path):
     assert len(pd.read_csv(paths.csv)) > 0
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_variants_and_missing_contestants_are_left_out(name, ablation, monkeypatch):
+    with style.styled(FIGURES):
+        figure, plotted = module_of(name).compose(ablation[name], FIGURES)
+    texts = drawn_texts(figure, monkeypatch)
+    assert_no_collisions(figure, texts)
+    words = " ".join(text.get_text() for text in texts)
+    assert "static" not in words
+    assert "ViT" not in words
+    assert "static" not in plotted.to_csv()
+
+
 def test_strips_refuse_frames_of_another_camera(inputs):
     module = module_of("clip_strips")
     camera = dataclasses.replace(inputs["clip_strips"].camera, image_px=128)

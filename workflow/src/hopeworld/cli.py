@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hopeworld.costs import as_markdown
+from hopeworld.evaluation import ablation_text
 from hopeworld.settings import Simulation, read
 from hopeworld.simulation.table import read_attributes
 from hopeworld.simulation.validity import measure, require_valid
@@ -34,7 +35,19 @@ def _parser() -> argparse.ArgumentParser:
     cost = commands.add_parser("costs", help="time, memory and disk of every stage")
     cost.add_argument("results", type=Path, help="folder of a study, such as results/default")
     cost.set_defaults(run=lambda chosen: print(as_markdown(chosen.results)))
+    table = commands.add_parser("table", help="the table of an ablation as Markdown")
+    table.add_argument("results", type=Path, help="folder of a study, such as results/ablation")
+    table.add_argument("--into", type=Path, metavar="FILE", help="put it between FILE's marks")
+    table.set_defaults(run=_table)
     return parser
+
+
+def _table(chosen: argparse.Namespace) -> None:
+    """Print the table, or write it into a document."""
+    if chosen.into:
+        ablation_text.put_into(chosen.into, chosen.results)
+    else:
+        print(ablation_text.markdown(chosen.results))
 
 
 def _validate(chosen: argparse.Namespace) -> None:

@@ -21,8 +21,9 @@ SOURCE = Path(__file__).resolve().parent
 
 # Imported nearly everywhere, for a few names each. Of these modules only the definitions asked for
 # are hashed, and of a settings type no fields: values reach a job as its params. So a new key of
-# the figures, or a new column of the stream, does not retrain a model.
-VOCABULARY = ("hopeworld.settings", "hopeworld.schema")
+# the figures, or a new column of the stream, does not retrain a model. They import nothing of the
+# package but one another, each only what stands after it here.
+VOCABULARY = ("hopeworld.settings", "hopeworld.schema", "hopeworld.strict")
 
 
 class NoSuchModule(ValueError):
@@ -67,8 +68,11 @@ def closure(
                 asked.setdefault(imported, set()).update(names)
             if imported not in excluded:
                 pending += [imported, *_parents(imported)]
-    for name, names in asked.items():
-        trees[name] = _Fieldless().visit(_definitions(_read(name, source), names))
+    for name in VOCABULARY:
+        if name in asked:
+            trees[name] = _Fieldless().visit(_definitions(_read(name, source), asked[name]))
+            for imported, names in _imports(trees[name], name, source):
+                asked.setdefault(imported, set()).update(names)
     return trees
 
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from hopeworld.strict import SettingsError, key, listed, read
+
 PATCH_PX = 16
 TUBELET_FRAMES = 2
 CLIP_FRAMES = 16
@@ -30,26 +32,6 @@ SPLITS = (
     "out_of_range",
     "held_out",
 )
-
-
-class SettingsError(ValueError):
-    """A setting that is missing, unknown, of the wrong type or impossible."""
-
-    def __init__(self, key: str, value: object, problem: str, remedy: str):
-        super().__init__(f"config: {key} = {value!r}: {problem}; {remedy}")
-
-
-def key(
-    doc: str,
-    unit: str = "",
-    low: float | None = None,
-    high: float | None = None,
-    above: float | None = None,
-) -> Any:
-    """Describe one setting: meaning, unit, closed (`low`, `high`) or open (`above`) bounds."""
-    return dataclasses.field(
-        metadata={"doc": doc, "unit": unit, "low": low, "high": high, "above": above}
-    )
 
 
 @dataclass(frozen=True)
@@ -203,6 +185,11 @@ class Training:
     clip_norm: float = key("bound on the gradient norm", above=0)
     rollout_loss: Literal["mean", "final"] = key("mean over the steps, or the last step only")
     rollout_steps: int = key("steps of the autoregressive rollout", low=1, high=7)
+    single_clip_share: float = key(
+        "share of the steps, from the start, on single clips: the state is not carried",
+        low=0,
+        high=1,
+    )
     evaluate_every: int = key("steps between validations and checkpoints", low=1)
     autocast: Literal["off", "bfloat16"] = key("mixed precision on a GPU")
     gate_skill: float = key("object skill over persistence that a run must reach", low=0, high=1)
@@ -210,10 +197,19 @@ class Training:
 
 
 @dataclass(frozen=True)
-class Method:
-    """One contestant of the A-B-A protocol."""
+class Variant:
+    """A predictor of its own that differs from one of `models` in some keys, for an ablation."""
 
-    model: Literal["vit_ac", "hope"] = key("predictor")
+    of: Literal["vit_ac", "hope"] = key("the predictor that it is a variant of")
+    model: dict[str, Any] = key("keys of models.<of> that differ; {} for none")
+    training: dict[str, Any] = key("keys of training that differ; {} for none")
+
+
+@dataclass(frozen=True)
+class Method:
+    """A predictor and what it learns along the A-B-A stream."""
+
+    model: str = key("vit_ac, hope or a name of variants")
     adapt: Literal["none", "layer_norm"] = key("parameters that a TTA step changes")
     learning_rate: float = key("Adam step of TTA; 0 is the identity", low=0)
     scope: Literal["carry", "per_clip"] = key("HOPE's memory: kept, or back to initial() per clip")
@@ -233,8 +229,17 @@ class Adaptation:
     clip_norm: float = key("bound on the gradient norm of a TTA step", above=0)
     probe_every: int = key("clips between two probe points", low=1)
     diagnose_every: int = key("clips between two rows of memory diagnostics", low=1)
-    methods: dict[str, Method] = key("contestants by name")
-    tuning: dict[str, tuple[float, ...]] = key("rates to compare on the tuning stream, by method")
+    contestants: tuple[str, ...] = key("the methods that this study runs, beside their twins")
+    methods: dict[str, Method] = key("what can run, by name")
+    tuning: dict[str, tuple[float, ...]] = key(
+        "rates to compare on the tuning stream, by method; [] for none"
+    )
+
+    @property
+    def running(self) -> dict[str, Method]:
+        """The contestants, each after its frozen twin."""
+        names = [name for one in self.contestants for name in (self.methods[one].twin, one)]
+        return {name: self.methods[name] for name in names}
 
 
 @dataclass(frozen=True)
@@ -280,6 +285,7 @@ class Study:
     encoder: Encoder = key("frozen features")
     store: Store = key("files")
     models: Models = key("predictors")
+    variants: dict[str, Variant] = key("predictors that differ in some keys; {} for none")
     training: Training = key("training")
     adaptation: Adaptation = key("test-time adaptation")
     evaluation: Evaluation = key("metrics")
@@ -297,121 +303,46 @@ def parse(config: Mapping[str, Any]) -> Study:
 def require_weights(weights: str, known: Collection[str]) -> None:
     """Raise `SettingsError` unless `encoder.weights` is `random`, a known name or a path."""
     if weights != "random" and weights not in known and not (weights and Path(weights).exists()):
-        remedy = f"use random, one of {_listed(known)}, or the path of a folder or .pt file"
+        remedy = f"use random, one of {listed(known)}, or the path of a folder or .pt file"
         raise SettingsError("encoder.weights", weights, "no such name, folder or file", remedy)
 
 
-def read(kind: Any, value: Any, path: str = "") -> Any:
-    """Read `value` as the settings type `kind`, strictly: keys all known, no coercion."""
-    return _read(kind, value, path, {})
+def model_names(study: Study) -> tuple[str, ...]:
+    """Every predictor that a method may name."""
+    return (*(field.name for field in dataclasses.fields(Models)), *study.variants)
+
+
+def model_kind(study: Study, name: str) -> str:
+    """What a predictor is, `vit_ac` or `hope`: its own name, or what it is a variant of."""
+    return study.variants[name].of if name in study.variants else name
+
+
+def model_settings(study: Study, name: str) -> VitAC | Hope:
+    """The settings of a predictor, a variant's changes merged over what it is a variant of."""
+    base = getattr(study.models, model_kind(study, name))
+    if name not in study.variants:
+        return base
+    return _changed(base, study.variants[name].model, f"variants.{name}.model")
+
+
+def training_settings(study: Study, name: str) -> Training:
+    """How a predictor is trained, a variant's changes merged over `training`."""
+    if name not in study.variants:
+        return study.training
+    return _changed(study.training, study.variants[name].training, f"variants.{name}.training")
+
+
+def _changed(base: Any, changes: Mapping[str, Any], path: str) -> Any:
+    """The section with some keys changed; what is wrong with one is an error below `path`."""
+    return read(type(base), dataclasses.asdict(base) | dict(changes), path)
 
 
 def read_model(name: str, value: Any, path: str = "models") -> VitAC | Hope:
     """Read the section of the predictor `name`."""
     kinds = typing.get_type_hints(Models)
     if name not in kinds:
-        raise SettingsError(path, name, "no such predictor", f"use one of {_listed(kinds)}")
+        raise SettingsError(path, name, "no such predictor", f"use one of {listed(kinds)}")
     return read(kinds[name], value, f"{path}.{name}")
-
-
-def _read(kind: Any, value: Any, path: str, bounds: Mapping[str, Any]) -> Any:
-    if dataclasses.is_dataclass(kind):
-        return _read_section(kind, value, path)
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if origin is tuple:
-        return _read_list(arguments, value, path, bounds)
-    if origin is dict:
-        _require_mapping(value, path)
-        return {name: _read(arguments[1], v, f"{path}.{name}", {}) for name, v in value.items()}
-    if origin is Literal:
-        if value not in arguments or isinstance(value, bool):
-            raise SettingsError(path, value, "unknown choice", f"use one of {_listed(arguments)}")
-        return value
-    return _read_scalar(kind, value, path, bounds)
-
-
-def _read_section(kind: Any, value: Any, path: str) -> Any:
-    _require_mapping(value, path)
-    fields = {f.name: f for f in dataclasses.fields(kind)}
-    prefix = f"{path}." if path else ""
-    for name in value:
-        if name not in fields:
-            remedy = f"known keys are {_listed(fields)}"
-            raise SettingsError(f"{prefix}{name}", value[name], "unknown key", remedy)
-    for name, field in fields.items():
-        if name not in value:
-            meaning = field.metadata["doc"]
-            raise SettingsError(f"{prefix}{name}", None, "missing key", f"set it: {meaning}")
-    hints = typing.get_type_hints(kind)
-    return kind(
-        **{n: _read(hints[n], value[n], f"{prefix}{n}", f.metadata) for n, f in fields.items()}
-    )
-
-
-def _read_list(arguments: tuple, value: Any, path: str, bounds: Mapping[str, Any]) -> tuple:
-    if not isinstance(value, list | tuple):
-        raise SettingsError(path, value, "not a list", "write it as [a, b]")
-    if arguments[-1] is Ellipsis:
-        kinds = (arguments[0],) * len(value)
-    else:
-        kinds = arguments
-        if len(value) != len(kinds):
-            raise SettingsError(path, value, f"has {len(value)} values", f"give {len(kinds)}")
-    items = tuple(_read(k, v, path, bounds) for k, v in zip(kinds, value, strict=True))
-    is_range = len(arguments) == 2 and arguments == (float, float)
-    if is_range and items[0] > items[1]:
-        raise SettingsError(path, value, "range is reversed", "write [smallest, largest]")
-    return items
-
-
-def _read_scalar(kind: type, value: Any, path: str, bounds: Mapping[str, Any]) -> Any:
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        value = _as_float(value, path)
-    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        raise SettingsError(path, value, f"not {_article(kind)}", _type_remedy(kind, value))
-    if kind is float and value - value != 0:
-        raise SettingsError(path, value, "not a finite number", "give a finite number")
-    unit = f" {bounds['unit']}" if bounds.get("unit") else ""
-    for name, ok, words in (
-        ("low", lambda v, b: v >= b, "at least"),
-        ("above", lambda v, b: v > b, "more than"),
-        ("high", lambda v, b: v <= b, "at most"),
-    ):
-        bound = bounds.get(name)
-        if bound is not None and kind is not str and not ok(value, bound):
-            raise SettingsError(path, value, "out of range", f"must be {words} {bound:g}{unit}")
-    return value
-
-
-def _as_float(value: int, path: str) -> float:
-    try:
-        return float(value)
-    except OverflowError:
-        raise SettingsError(path, "…", "not a finite number", "give a smaller number") from None
-
-
-def _require_mapping(value: Any, path: str) -> None:
-    if not isinstance(value, Mapping):
-        raise SettingsError(path or "(top)", value, "not a section", "write key: value pairs")
-
-
-def _article(kind: type) -> str:
-    return {
-        int: "a whole number",
-        float: "a number",
-        bool: "true or false",
-        str: "text",
-    }[kind]
-
-
-def _type_remedy(kind: type, value: Any) -> str:
-    if kind is float and isinstance(value, str):
-        return "write 3.0e-4, with a point: YAML 1.1 reads 3e-4 as text"
-    return f"give {_article(kind)}"
-
-
-def _listed(names: Any) -> str:
-    return ", ".join(str(name) for name in names)
 
 
 def check_study(study: Study) -> None:
@@ -420,9 +351,11 @@ def check_study(study: Study) -> None:
     _check_time(study.simulation)
     _check_space(study)
     _check_splits(study)
-    _check_schedule(study.training)
-    _check_models(study.models)
-    _check_methods(study.adaptation.methods)
+    for name in model_names(study):
+        _check_model(study, name)
+        _check_training(study, name)
+    _check_methods(study)
+    _check_contestants(study.adaptation)
     _check_tuning(study.adaptation, study.splits)
 
 
@@ -434,6 +367,10 @@ def _check_names(study: Study) -> None:
         values = getattr(study, name)
         if not values or len(set(values)) != len(values):
             raise SettingsError(name, list(values), "empty or repeated", "list distinct numbers")
+    for name in study.variants:
+        if not str(name).isidentifier() or hasattr(study.models, name):
+            remedy = "use letters, digits and _ only, and neither vit_ac nor hope"
+            raise SettingsError("variants", name, "not a name for a variant", remedy)
 
 
 def _check_time(simulation: Simulation) -> None:
@@ -474,7 +411,7 @@ def _check_space(study: Study) -> None:
 def _check_splits(study: Study) -> None:
     for name in study.splits:
         if name not in SPLITS:
-            raise SettingsError(f"splits.{name}", name, "unknown", f"use {_listed(SPLITS)}")
+            raise SettingsError(f"splits.{name}", name, "unknown", f"use {listed(SPLITS)}")
     for name in SPLITS:
         if name not in study.splits:
             raise SettingsError(f"splits.{name}", None, "missing key", "set {a: 0, b: 0} to skip")
@@ -492,69 +429,104 @@ def _check_splits(study: Study) -> None:
             if clips % episode:
                 remedy = f"use a multiple of simulation.episode_clips = {episode}"
                 raise SettingsError(f"splits.{split}.{domain}", clips, "cuts an episode", remedy)
-    batch = study.training.episodes_per_batch * episode
-    if batch > study.splits["train"].a:
-        remedy = f"at most {study.splits['train'].a // episode} episodes are in splits.train.a"
-        value = study.training.episodes_per_batch
-        raise SettingsError("training.episodes_per_batch", value, "more than there are", remedy)
 
 
-def _check_schedule(training: Training) -> None:
+def _check_model(study: Study, name: str) -> None:
+    model, where = model_settings(study, name), _where(study, name, "model", f"models.{name}")
+    if model.width % model.heads:
+        remedy = f"use a multiple of heads = {model.heads}"
+        raise SettingsError(f"{where}.width", model.width, "heads do not divide", remedy)
+    if model.width // model.heads < 12:
+        remedy = "heads of at least 12 channels are needed for 3D RoPE: use fewer heads"
+        raise SettingsError(f"{where}.heads", model.heads, "too narrow heads", remedy)
+    periods = list(model.cms_periods) if isinstance(model, Hope) else [1]
+    if not periods or periods != sorted(set(periods)):
+        remedy = "list ascending periods, fastest first"
+        raise SettingsError(f"{where}.cms_periods", periods, "not ascending", remedy)
+
+
+def _check_training(study: Study, name: str) -> None:
+    training, where = training_settings(study, name), _where(study, name, "training", "training")
     shares = training.warmup_share + training.decay_share
     if shares > 1:
         remedy = f"warmup_share and decay_share may add up to 1, not {shares:g}"
-        raise SettingsError("training.decay_share", training.decay_share, "too large", remedy)
+        raise SettingsError(f"{where}.decay_share", training.decay_share, "too large", remedy)
+    batch, episodes = training.episodes_per_batch, _training_episodes(study)
+    if batch > episodes:
+        remedy = f"at most {episodes} episodes are in splits.train.a"
+        raise SettingsError(f"{where}.episodes_per_batch", batch, "more than there are", remedy)
 
 
-def _check_models(models: Models) -> None:
-    for name in ("vit_ac", "hope"):
-        model = getattr(models, name)
-        if model.width % model.heads:
-            remedy = f"use a multiple of heads = {model.heads}"
-            raise SettingsError(f"models.{name}.width", model.width, "heads do not divide", remedy)
-        if model.width // model.heads < 12:
-            remedy = "heads of at least 12 channels are needed for 3D RoPE: use fewer heads"
-            raise SettingsError(f"models.{name}.heads", model.heads, "too narrow heads", remedy)
-    periods = models.hope.cms_periods
-    if not periods or list(periods) != sorted(set(periods)):
-        remedy = "list ascending periods, fastest first"
-        raise SettingsError("models.hope.cms_periods", list(periods), "not ascending", remedy)
+def _where(study: Study, name: str, part: str, base: str) -> str:
+    """Where the settings of a predictor stand in the configuration."""
+    return f"variants.{name}.{part}" if name in study.variants else base
 
 
-def _check_methods(methods: Mapping[str, Method]) -> None:
-    if not methods:
-        raise SettingsError("adaptation.methods", {}, "empty", "name at least one contestant")
+def _training_episodes(study: Study) -> int:
+    return study.splits["train"].a // study.simulation.episode_clips
+
+
+def _check_methods(study: Study) -> None:
+    methods = study.adaptation.methods
     for name, method in methods.items():
         where = f"adaptation.methods.{name}"
         if not str(name).isidentifier():
             remedy = "use letters, digits and _ only: it names a folder"
             raise SettingsError("adaptation.methods", name, "not a name", remedy)
-        twin = methods.get(method.twin)
-        if twin is None or twin.model != method.model:
-            remedy = f"name a method of model {method.model}"
-            raise SettingsError(f"{where}.twin", method.twin, "no such twin", remedy)
-        if twin.adapt != "none" or twin.look_back_rate:
-            remedy = "name a method with adapt: none and look_back_rate: 0"
-            raise SettingsError(f"{where}.twin", method.twin, "is not frozen", remedy)
-        if method.adapt == "none" and method.learning_rate != 0:
-            rate = method.learning_rate
-            raise SettingsError(f"{where}.learning_rate", rate, "nothing adapts", "set it to 0")
-        if method.model == "vit_ac" and (method.look_back_rate or method.scope != "carry"):
-            remedy = "set look_back_rate: 0 and scope: carry"
-            raise SettingsError(where, method.model, "has no memory", remedy)
+        if method.model not in model_names(study):
+            remedy = f"use one of {listed(model_names(study))}"
+            raise SettingsError(f"{where}.model", method.model, "no such predictor", remedy)
+        _check_learning(study, method, where)
+        _check_twin(methods, method, where)
+
+
+def _check_learning(study: Study, method: Method, where: str) -> None:
+    """A method learns only what its predictor can."""
+    model, rate = model_settings(study, method.model), method.look_back_rate
+    if method.adapt == "none" and method.learning_rate != 0:
+        key = f"{where}.learning_rate"
+        raise SettingsError(key, method.learning_rate, "nothing adapts", "set it to 0")
+    if isinstance(model, VitAC) and (rate or method.scope != "carry"):
+        remedy = "set look_back_rate: 0 and scope: carry"
+        raise SettingsError(where, method.model, "has no memory", remedy)
+    if isinstance(model, Hope) and rate and model.cms_loss != "look_back":
+        problem = f"{method.model} has cms_loss: {model.cms_loss}, so nothing looks back"
+        remedy = "set it to 0, or name a predictor with cms_loss: look_back"
+        raise SettingsError(f"{where}.look_back_rate", rate, problem, remedy)
+
+
+def _check_twin(methods: Mapping[str, Method], method: Method, where: str) -> None:
+    twin = methods.get(method.twin)
+    if twin is None or twin.model != method.model:
+        remedy = f"name a method of model {method.model}"
+        raise SettingsError(f"{where}.twin", method.twin, "no such twin", remedy)
+    if twin.adapt != "none" or twin.look_back_rate:
+        remedy = "name a method with adapt: none and look_back_rate: 0"
+        raise SettingsError(f"{where}.twin", method.twin, "is not frozen", remedy)
+
+
+def _check_contestants(adaptation: Adaptation) -> None:
+    where, names = "adaptation.contestants", adaptation.contestants
+    if not names or len(set(names)) != len(names):
+        remedy = "list at least one method, each once"
+        raise SettingsError(where, list(names), "empty or repeated", remedy)
+    for name in names:
+        if name not in adaptation.methods:
+            remedy = f"use names of adaptation.methods: {listed(adaptation.methods)}"
+            raise SettingsError(where, name, "no such method", remedy)
 
 
 def _check_tuning(adaptation: Adaptation, splits: Mapping[str, SplitSize]) -> None:
     for split, domain in (("tuning_1", "a"), ("tuning_2", "b"), ("tuning_3", "a")):
-        if adaptation.tuning and getattr(splits[split], domain) == 0:
+        if any(adaptation.tuning.values()) and getattr(splits[split], domain) == 0:
             remedy = "adaptation.tuning compares rates on these clips"
             raise SettingsError(f"splits.{split}.{domain}", 0, "empty", remedy)
     for name, rates in adaptation.tuning.items():
         where = f"adaptation.tuning.{name}"
         if name not in adaptation.methods:
-            remedy = f"use a name of adaptation.methods: {_listed(adaptation.methods)}"
+            remedy = f"use a name of adaptation.methods: {listed(adaptation.methods)}"
             raise SettingsError(where, list(rates), "no such method", remedy)
-        if adaptation.methods[name].rate == 0 or not rates or min(rates) <= 0:
+        if rates and (adaptation.methods[name].rate == 0 or min(rates) <= 0):
             remedy = "give positive rates of a method that learns online"
             raise SettingsError(where, list(rates), "nothing to tune", remedy)
 

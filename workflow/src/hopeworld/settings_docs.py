@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import yaml
 
+from hopeworld.marks import between
 from hopeworld.settings import Study
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -45,11 +46,7 @@ def with_tables(readme: str) -> str:
 
     Raises ValueError where a mark is missing.
     """
-    if START not in readme or END not in readme:
-        raise ValueError(f"{README}: marks are missing; put back {START} and {END}")
-    head, rest = readme.split(START, 1)
-    tail = rest.split(END, 1)[1]
-    return f"{head}{START}\n{tables()}\n{END}{tail}"
+    return between(readme, (START, END), tables(), str(README))
 
 
 def tables() -> str:
@@ -78,6 +75,8 @@ def _type_schema(hint: Any, metadata: typing.Mapping[str, Any]) -> dict[str, Any
     if dataclasses.is_dataclass(hint):
         section = _section_schema(hint)
         return {name: value for name, value in section.items() if name != "description"}
+    if hint is Any:
+        return {}
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is Literal:
         return {"enum": list(arguments)}
@@ -138,6 +137,8 @@ def _words(hint: Any) -> str:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if dataclasses.is_dataclass(hint):
         return "section"
+    if hint is Any:
+        return "value"
     if origin is Literal:
         return ", ".join(f"`{choice}`" for choice in arguments)
     if origin is dict:

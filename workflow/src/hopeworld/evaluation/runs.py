@@ -92,6 +92,7 @@ def _levels(online: Losses, evaluation: settings.Evaluation) -> dict[str, float]
         values[f"final_loss_{phase}"] = metrics.final_loss(loss, evaluation.final_share)
         values[f"skill_{phase}"] = metrics.skill(part.loss, part.persistence)
         values[f"skill_frozen_{phase}"] = metrics.skill(part.frozen, part.persistence)
+    values["loss_stream"] = metrics.mean(metrics.clip_mean(online.loss))
     values["domain_gap"] = metrics.domain_gap(values["skill_frozen_A1"], values["skill_frozen_B"])
     b, a2 = (metrics.clip_mean(online.of(phase).loss) for phase in ("B", "A2"))
     values["anytime_loss"] = metrics.anytime_loss(b, a2)

@@ -60,12 +60,16 @@ class Outputs:
 
 @dataclass(frozen=True)
 class SummaryJob:
-    """The settings that a summary depends on."""
+    """The settings that a summary depends on.
+
+    kinds: for the predictor of every method what it is, vit_ac or hope.
+    """
 
     study: str
     seeds: tuple[int, ...]
     orders: tuple[int, ...]
     methods: Mapping[str, settings.Method]
+    kinds: Mapping[str, str]
     encoder: settings.Encoder
     evaluation: settings.Evaluation
     episode_clips: int
@@ -112,6 +116,8 @@ def study_metrics(
         "runs": runs,
         "methods": _methods(runs, job.evaluation.confidence),
         "twins": {name: method.twin for name, method in job.methods.items()},
+        "models": {name: method.model for name, method in job.methods.items()},
+        "kinds": dict(job.kinds),
     }
     return without_nan(metrics)
 

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
+from hopeworld.evaluation.labels import drawn
+
 LOSSES = ["loss", "loss_frozen", "persistence"]
+
+
+def read_drawn(path: Path, metrics: Mapping[str, Any]) -> pd.DataFrame:
+    """The rows of a table of runs whose methods figures draw."""
+    table = pd.read_parquet(path)
+    return table[table["method"].isin(drawn(metrics["models"], metrics["kinds"]))]
 
 
 def per_clip(stream: pd.DataFrame, region: str) -> pd.DataFrame:

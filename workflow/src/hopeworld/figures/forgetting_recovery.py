@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hopeworld import files, settings
-from hopeworld.evaluation.labels import in_order, label
+from hopeworld.evaluation.labels import drawn, in_order, label
 from hopeworld.figures import style
 
 HEIGHT_IN = 3.4
@@ -37,7 +37,8 @@ def draw(inputs: Inputs, figures: settings.Figures, output: style.Paths) -> None
 def compose(inputs: Inputs, figures: settings.Figures) -> tuple[Figure, pd.DataFrame]:
     """The figure and its numbers in percent: method, seed (empty: mean), values, intervals."""
     metrics = files.read_json(inputs.metrics)
-    adapting = [n for n in in_order(metrics["twins"]) if metrics["twins"][n] != n]
+    shown = in_order(drawn(metrics["models"], metrics["kinds"]))
+    adapting = [name for name in shown if metrics["twins"][name] != name]
     plotted = pd.concat([_points(metrics, name) for name in adapting], ignore_index=True)
     figure = style.new_figure(figures, HEIGHT_IN, metrics)
     axis = figure.subplots()

@@ -32,9 +32,10 @@ def draw(inputs: Inputs, figures: settings.Figures, output: style.Paths) -> None
 
 def compose(inputs: Inputs, figures: settings.Figures) -> tuple[Figure, pd.DataFrame]:
     """The figure and the table of its curves: method, k, phase, mean, low, high, seeds."""
-    clips = curves.per_clip(pd.read_parquet(inputs.stream), "object")
+    metrics = files.read_json(inputs.metrics)
+    clips = curves.per_clip(curves.read_drawn(inputs.stream, metrics), "object")
     plotted = _curves(clips, inputs.evaluation.rolling_clips)
-    figure = style.new_figure(figures, HEIGHT_IN, files.read_json(inputs.metrics))
+    figure = style.new_figure(figures, HEIGHT_IN, metrics)
     axis = figure.subplots()
     style.shade_phases(axis, curves.phases_of(clips), named=True)
     for index, name in enumerate(in_order(plotted["method"].unique())):

@@ -37,7 +37,7 @@ def draw(inputs: Inputs, figures: settings.Figures, output: style.Paths) -> None
 def compose(inputs: Inputs, figures: settings.Figures) -> tuple[Figure, pd.DataFrame]:
     """The figure and its numbers: panel, method, k, phase, mean, low, high, seeds, half_life."""
     metrics = files.read_json(inputs.metrics)
-    clips = curves.per_clip(pd.read_parquet(inputs.stream), "object")
+    clips = curves.per_clip(curves.read_drawn(inputs.stream, metrics), "object")
     adapting = [n for n in in_order(clips["method"].unique()) if metrics["twins"][n] != n]
     plotted = _curves(clips[clips["method"].isin(adapting)], inputs.evaluation.rolling_clips)
     plotted["half_life"] = [metrics["methods"][m]["half_life"]["mean"] for m in plotted["method"]]

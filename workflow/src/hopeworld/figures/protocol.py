@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hopeworld import files, settings
-from hopeworld.evaluation.labels import PHASES, in_order, label
+from hopeworld.evaluation.labels import PHASES, drawn, in_order, label
 from hopeworld.figures import style
 
 HEIGHT_IN, ROW_IN = 2.8, 0.28
@@ -43,9 +43,10 @@ def compose(inputs: Inputs, figures: settings.Figures) -> tuple[Figure, pd.DataF
     """The figure and its numbers: phases with clips and factors, probe points, what changes."""
     phases = _phases(pd.read_parquet(inputs.stream, columns=["method", "k", "phase"]), inputs)
     points = sorted(pd.read_parquet(inputs.probes, columns=["k"])["k"].unique())
-    changes = _changes(inputs.adaptation.methods)
+    metrics = files.read_json(inputs.metrics)
+    changes = _changes(inputs.adaptation.methods, metrics["kinds"])
     rows = ROW_IN * (len(changes) + 1)
-    figure = style.new_figure(figures, HEIGHT_IN + rows, files.read_json(inputs.metrics))
+    figure = style.new_figure(figures, HEIGHT_IN + rows, metrics)
     stream, loop, table = figure.subplots(3, height_ratios=[1.3, 0.6, rows])
     _draw_stream(stream, phases, points, inputs.probe)
     _draw_loop(loop)
@@ -64,16 +65,17 @@ def _phases(stream: pd.DataFrame, inputs: Inputs) -> pd.DataFrame:
     return table.assign(item="phase")[["item", *table.columns]]
 
 
-def _changes(methods: Mapping[str, settings.Method]) -> pd.DataFrame:
-    rows = [(name, *_change(methods[name])) for name in in_order(methods)]
+def _changes(methods: Mapping[str, settings.Method], kinds: Mapping[str, str]) -> pd.DataFrame:
+    shown = in_order(drawn({name: method.model for name, method in methods.items()}, kinds))
+    rows = [(name, *_change(methods[name], kinds[methods[name].model])) for name in shown]
     return pd.DataFrame(rows, columns=["name", *COLUMNS]).assign(item="method")
 
 
-def _change(method: settings.Method) -> tuple[str, str, str]:
+def _change(method: settings.Method, kind: str) -> tuple[str, str, str]:
     """What a method changes in the stream: LayerNorm, memory, CMS deltas; a dash is nothing."""
     tuned = method.adapt == "layer_norm" and method.learning_rate > 0
     norm = f"Adam, rate {method.learning_rate:g}" if tuned else "–"
-    if method.model == "vit_ac":
+    if kind == "vit_ac":
         return norm, "–", "–"
     memory = "carried" if method.scope == "carry" else "reset at every clip"
     return norm, memory, memory if method.look_back_rate else "–"

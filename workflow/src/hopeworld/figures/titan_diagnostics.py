@@ -41,8 +41,9 @@ def draw(inputs: Inputs, figures: settings.Figures, output: style.Paths) -> None
 
 def compose(inputs: Inputs, figures: settings.Figures) -> tuple[Figure, pd.DataFrame]:
     """The figure and its numbers: method, memory, name, k, phase, mean, low, high, seeds."""
-    plotted = _curves(pd.read_parquet(inputs.memory))
-    figure = style.new_figure(figures, HEIGHT_IN, files.read_json(inputs.metrics))
+    metrics = files.read_json(inputs.metrics)
+    plotted = _curves(curves.read_drawn(inputs.memory, metrics))
+    figure = style.new_figure(figures, HEIGHT_IN, metrics)
     if plotted.empty:
         figure.text(0.5, 0.5, "no method of this study has a memory", ha="center")
         return figure, plotted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hopeworld import files, settings
-from hopeworld.evaluation.labels import PERSISTENCE, in_order, label
+from hopeworld.evaluation.labels import PERSISTENCE, drawn, in_order, label
 from hopeworld.figures import style
 
 HEIGHT_IN = 2.9
@@ -40,8 +41,9 @@ def draw(inputs: Inputs, figures: settings.Figures, output: style.Paths) -> None
 
 def compose(inputs: Inputs, figures: settings.Figures) -> tuple[Figure, pd.DataFrame]:
     """The figure and its numbers: model, seed (empty for the mean), name, region, step, value."""
-    plotted = _curves(pd.read_parquet(inputs.history))
-    figure = style.new_figure(figures, HEIGHT_IN, files.read_json(inputs.metrics))
+    metrics = files.read_json(inputs.metrics)
+    plotted = _curves(pd.read_parquet(inputs.history), metrics["kinds"])
+    figure = style.new_figure(figures, HEIGHT_IN, metrics)
     loss, skill = figure.subplots(1, 2, sharex=True)
     for model in in_order(plotted["model"].unique()):
         rows = plotted[plotted["model"] == model]
@@ -54,8 +56,9 @@ def compose(inputs: Inputs, figures: settings.Figures) -> tuple[Figure, pd.DataF
     return figure, plotted
 
 
-def _curves(history: pd.DataFrame) -> pd.DataFrame:
-    rows = history[history["split"] == "validation"]
+def _curves(history: pd.DataFrame, kinds: Mapping[str, str]) -> pd.DataFrame:
+    models = drawn({name: name for name in history["model"].unique()}, kinds)
+    rows = history[(history["split"] == "validation") & history["model"].isin(models)]
     wanted = pd.MultiIndex.from_frame(rows[["name", "region"]]).isin(CURVES)
     rows = rows[wanted].astype({"seed": "Int64"}).drop(columns="split")
     keys = ["model", "name", "region", "step"]
