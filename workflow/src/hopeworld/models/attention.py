@@ -3,6 +3,7 @@
 No mask is built: step i attends, unmasked, to the keys of steps <= i, so half of the pairs are
 never computed, and the keys and values of past steps are the cache of a rollout.
 Source: Assran et al. 2025 (V-JEPA 2), src/models/utils/modules.py, ACRoPEAttention.
+Equations: docs/method.md, section 2.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from hopeworld.models.linear import Linear
 from hopeworld.models.rotary import Tables, rotate
 
 Heads = Float[Tensor, "B H n d"]
@@ -24,8 +26,8 @@ class Attention(nn.Module):
     def __init__(self, width: int, heads: int):
         super().__init__()
         self.heads = heads
-        self.qkv = nn.Linear(width, 3 * width)
-        self.proj = nn.Linear(width, width)
+        self.qkv = Linear(width, 3 * width)
+        self.proj = Linear(width, width)
 
     def forward(
         self, x: Float[Tensor, "B t S C"], tables: Tables, past: Cache | None

@@ -5,6 +5,7 @@ and the camera's extrinsics), then the patches row-major; steps follow each othe
 itself and every earlier step (attention.py). Slot k of the output predicts z_{k+1}. State-dict
 names are Meta's.
 Source: Assran et al. 2025 (V-JEPA 2), src/models/ac_predictor.py.
+Equations: docs/method.md, section 2.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from hopeworld.models.attention import Attention, Cache
+from hopeworld.models.linear import Linear
 from hopeworld.models.predictor import (
     BadInput,
     Predictor,
@@ -67,8 +69,8 @@ class Mlp(nn.Module):
 
     def __init__(self, width: int, hidden: int):
         super().__init__()
-        self.fc1 = nn.Linear(width, hidden)
-        self.fc2 = nn.Linear(hidden, width)
+        self.fc1 = Linear(width, hidden)
+        self.fc2 = Linear(hidden, width)
 
     def forward(self, x: Float[Tensor, "... C"]) -> Float[Tensor, "... C"]:
         """fc2(gelu(fc1 x))."""
@@ -111,12 +113,12 @@ class ViTAC(Predictor):
     ):
         super().__init__(grid, feature_width)
         self.settings, self.conditions = settings, conditions
-        self.predictor_embed = nn.Linear(feature_width, settings.width)
+        self.predictor_embed = Linear(feature_width, settings.width)
         for name, width in conditions.widths.items():
-            self.add_module(f"{name}_encoder", nn.Linear(width, settings.width))
+            self.add_module(f"{name}_encoder", Linear(width, settings.width))
         self.predictor_blocks = nn.ModuleList(Block(settings) for _ in range(settings.depth))
         self.predictor_norm = nn.LayerNorm(settings.width, eps=1e-6)
-        self.predictor_proj = nn.Linear(settings.width, feature_width)
+        self.predictor_proj = Linear(settings.width, feature_width)
         initialise(self, generator)
         with torch.no_grad():
             for layer, block in enumerate(self.predictor_blocks, start=1):

@@ -7,7 +7,8 @@ clips, is a multiple of the level's period p,
 
     Delta_l <- rho Delta_l - rate * clip(sum / p, 1),        sum <- 0
 
-so that with rho = 0.98 the half-lives are 34 p transitions: that is the continuum. The loss is
+so that with rho = 0.98 the half-lives are 34 p transitions: that is the continuum (docs/method.md,
+section 3.3). The loss is
 
     look_back   L1 of the prediction against the latent that has now been observed, in `observe`
     local       |(W + Delta) h - gamma u|^2 / 2, mean over the tokens of a step, u = LN x and h the
@@ -26,6 +27,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from hopeworld.models.hope.memory import unit
+from hopeworld.models.linear import Linear
 from hopeworld.settings import Hope
 
 DEAD = 1e-4
@@ -64,8 +66,8 @@ class Level(nn.Module):
         super().__init__()
         self.period, self.decay = period, settings.cms_decay
         self.norm = nn.LayerNorm(settings.width, eps=1e-6)
-        self.inner = nn.Linear(settings.width, settings.cms_hidden)
-        self.outer = nn.Linear(settings.cms_hidden, settings.width)
+        self.inner = Linear(settings.width, settings.cms_hidden)
+        self.outer = Linear(settings.cms_hidden, settings.width)
         if settings.cms_loss == "local":
             self.gain = nn.Parameter(torch.zeros(settings.width))
             self.log_rate = nn.Parameter(torch.tensor(-2.0))
@@ -73,7 +75,7 @@ class Level(nn.Module):
     def forward(
         self, x: Float[Tensor, "B t S C"], delta: Float[Tensor, "B C h"] | None
     ) -> Float[Tensor, "B t S C"]:
-        """x + (W + Delta) gelu(U LN x)."""
+        """x + (W + Delta) gelu(A LN x)."""
         return x + self._answer(nn.functional.gelu(self.inner(self.norm(x))), delta)
 
     def learn(

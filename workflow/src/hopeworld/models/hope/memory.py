@@ -1,8 +1,9 @@
 """Associative memories that a step of video writes, and the rules that write them.
 
 A memory answers M(x) = base(x) + W phi(x), W = W_0 + Delta. W_0 is a meta-learned parameter, only
-Delta is state. The residual MLP (Behrouz et al. 2025, eq. 83-91) has base(x) = x and
+Delta is state. The residual MLP (Behrouz et al. 2025, eq. 89) has base(x) = x and
 phi(x) = silu(W2 x) / sqrt(h); the linear memory has base(x) = 0 and phi(x) = x.
+Derivations and figures: docs/method.md, section 3.2.
 
 A step of S tokens is one write. With Omega = diag(w), U = V - M_0(K) what the initial memory gets
 wrong, and G(D) = -(U - Phi D^T)^T Omega Phi the gradient of sum_i w_i |M(k_i) - v_i|^2 / 2:
@@ -14,10 +15,11 @@ wrong, and G(D) = -(U - Phi D^T)^T Omega Phi the gradient of sum_i w_i |M(k_i) -
 proximal minimises sum_i w_i |M(k_i) - v_i|^2 + |Delta' - alpha Delta|^2, the derivation of delta
 gradient descent (eq. 56) for a whole step: it does not depend on the order of the tokens and
 contracts for every w >= 0, as long as I + Phi^T Omega Phi is positive definite in the arithmetic
-used (fp32: w up to about 1e5). delta is its explicit form, a gated delta rule. dgd is eq. 88 and 93
-to the letter: the decay and the gradient both subtract W k k^T, so a repeated pair settles at v/2.
-The explicit rules divide w by max(1, 1.1 sum w), and for an MLP use phi / |phi| for the last
-factor and bound the norm of G by 1.
+used (fp32: w up to about 1e5). delta is its explicit form, a gated delta rule (eq. 92, with the
+sign of the gradient). dgd is the formula of eq. 88 and 93: the decay and the gradient both subtract
+W k k^T, so a linear memory settles at v/2 on a repeated pair. The explicit rules sum over the step,
+divide w by max(1, 1.1 sum w), and for an MLP replace the last factor of each product by phi / |phi|
+(the decay of dgd: both) and bound the norm of G by 1.
 
 Axes: n memories of one kind, B batch, H heads, S tokens of a step, d head width, f features (h of
 an MLP, d of a linear memory), r outputs.
@@ -132,7 +134,7 @@ def explicit(delta: Tensor, pairs: Pairs, memory: Memory) -> Tensor:
 
 
 def literal(delta: Tensor, pairs: Pairs, memory: Memory) -> Tensor:
-    """The rule `dgd`: eq. 88 and 93 as printed, retention towards 0."""
+    """The rule `dgd`: eq. 88 and 93, which count W k k^T twice; retention towards 0."""
     initial = memory.outer.to(delta.dtype)[:, None]
     outer, weighted = initial + delta, _weighted(pairs, memory)
     answers = (pairs.phi @ outer.mT) * _inverse_norm(pairs, memory)
@@ -155,7 +157,10 @@ def _weighted(pairs: Pairs, memory: Memory) -> Float[Tensor, "n B H S f"]:
 
 
 def _inverse_norm(pairs: Pairs, memory: Memory) -> Tensor:
-    """1 / |phi| of every token, [n, B, H, S, 1]; keys of a linear memory are units already."""
+    """1 / |phi| of every token, [n, B, H, S, 1]; 1 for a linear memory.
+
+    Its keys are units, but for what the `meta` rotation does to their lengths.
+    """
     if memory.inner is None:
         return pairs.phi.new_ones(())
     return torch.rsqrt((pairs.phi * pairs.phi).sum(-1, keepdim=True) + EPSILON)

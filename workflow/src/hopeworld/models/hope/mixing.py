@@ -1,7 +1,7 @@
 """Local mixing: the paper's short convolution, made for video.
 
 A depthwise 3x3 on the patch grid, then a depthwise causal convolution over 4 steps; identity at
-initialisation. The action token passes through unchanged.
+initialisation. The action token passes through unchanged. Equations: docs/method.md, section 3.1.
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@
     stage 2  x += mixer(LN x)                                  phase A, titan.py
              x += f_l(LN_l x), l = fast, medium, slow          phase B, continuum.py
     stage 3  predictor_proj   C -> D
-Source: Behrouz et al. 2025, "Nested Learning", sections 7 and 8 (eq. 94-97).
+Source: Behrouz et al. 2025, "Nested Learning", sections 7 and 8 (eq. 94-97); docs/method.md,
+section 3.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from hopeworld.models.hope.continuum import (
 )
 from hopeworld.models.hope.titan import Titan, TitanState
 from hopeworld.models.hope.trace import Diary
+from hopeworld.models.linear import Linear
 from hopeworld.models.predictor import (
     BadInput,
     Predictor,
@@ -113,11 +115,11 @@ class HopeAC(Predictor):
         super().__init__(grid, feature_width)
         self.settings = settings
         self.look_back_rate = 0.0
-        self.predictor_embed = nn.Linear(feature_width, settings.width)
-        self.action_encoder = nn.Linear(2, settings.width)
+        self.predictor_embed = Linear(feature_width, settings.width)
+        self.action_encoder = Linear(2, settings.width)
         self.blocks = nn.ModuleList(Block(settings, grid, generator) for _ in range(settings.depth))
         self.predictor_norm = nn.LayerNorm(settings.width, eps=1e-6)
-        self.predictor_proj = nn.Linear(settings.width, feature_width)
+        self.predictor_proj = Linear(settings.width, feature_width)
         for part in (self.predictor_embed, self.action_encoder, self.predictor_proj):
             initialise(part, generator)
         # No force must not be the zero token: LayerNorm and L2 norms are steepest there.
@@ -130,9 +132,9 @@ class HopeAC(Predictor):
                     level.outer.weight.div_((2 * layer) ** 0.5)
 
     def no_decay(self) -> set[str]:
-        """The memories' initial weights: what they know before a stream starts."""
+        """The memories' initial weights, and the mixing, which starts as the identity."""
         memories = ("memory.outer", "memory.inner", "slow.outer", "slow.inner", "gates.outer")
-        ends = (*memories, "mixing.time")
+        ends = (*memories, "mixing.time", "mixing.space")
         return {name for name, _ in self.named_parameters() if name.endswith(ends)}
 
     def initial(self, batch: int) -> HopeState:

@@ -106,7 +106,7 @@ class Layer:
         return self.parameters["project.weight"][first : first + width]
 
     def project(self, head: int, state: State, time: int, tokens: Float[Tensor, "S C"]) -> Step:
-        """k = M_k(x), v = M_v(x), eta and alpha, by the memories before the step (eq. 83-84)."""
+        """k = M_k(x), v = M_v(x), eta and alpha, by the memories before the step (eq. 84-85)."""
         cells = self.cells(head, state)
         keys, plain_keys, values, eta, alpha = [], [], [], [], []
         for place, token in enumerate(tokens):
@@ -133,7 +133,7 @@ class Layer:
         return self.parameters["gate.weight"][row] @ token + self.parameters["gate.bias"][row]
 
     def write(self, head: int, state: State, step: Step) -> State:
-        """Every memory learns its own self-generated target v-hat = M(v): eq. 85-88."""
+        """Every memory learns its own self-generated target v-hat = M(v): eq. 87-88."""
         if not self.settings.writes:
             return state
         cells = self.cells(head, state)

@@ -12,9 +12,10 @@ each towards its own self-generated target (x: tokens of a step, rows i):
     M_memory is written at k with w; M_k, M_v, M_eta, M_alpha at k~ with self_write * w
     y = Wo rmsnorm(M_memory(q)), after the write
 
-Three departures from the paper, each measured: the step is read *after* it is written (otherwise
-the action of a step cannot reach its patches), k, q, v and the targets are L2-normalised, and the
-rule is the proximal form of memory.py. Each can be switched back (settings.Hope).
+Three departures from the paper: the step is read *after* it is written (otherwise the action of a
+step cannot reach its patches), v and the targets are L2-normalised as q and k are, and the rule is
+the proximal form of memory.py. `read` and `write` switch the first and the last back.
+Equations and a figure of one write: docs/method.md, section 3.1.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from torch import Tensor, nn
 from hopeworld.models.hope.memory import Memory, Pairs, openness, surprise, unit
 from hopeworld.models.hope.mixing import LocalMixing
 from hopeworld.models.hope.trace import Diary, Write
+from hopeworld.models.linear import Linear
 from hopeworld.models.rotary import Tables, rotate
 from hopeworld.settings import Hope
 
@@ -42,7 +44,8 @@ class TitanState:
     """What a Titan layer has learnt and the steps its convolution still needs; per sample.
 
     memory: Delta of M_memory.   slow: Delta of M_k and M_v, as far as they are adaptive.
-    gates: Delta of the linear memories of eta and alpha.   recent: the last three mixed steps.
+    gates: Delta of the linear memories of eta and alpha.   recent: the last three steps, mixed in
+        the frame and not yet in time.
     """
 
     memory: Float[Tensor, "1 B H d f"]
@@ -74,7 +77,7 @@ class Content:
 
 
 class Titan(nn.Module):
-    """x -> Wo rmsnorm(M(q)), where M has just learnt this step's (k, v) pairs."""
+    """x -> Wo rmsnorm(M(q)), M after, or before, it has learnt this step's (k, v) pairs."""
 
     def __init__(self, settings: Hope, grid: tuple[int, int], generator: torch.Generator):
         super().__init__()
@@ -86,9 +89,9 @@ class Titan(nn.Module):
         self.adaptive = slice(*(adaptive[0], adaptive[-1] + 1) if adaptive else (0, 0))
         self.learnt = [i for i, name in enumerate(SCALARS) if name in settings.adaptive]
         self.mixing = LocalMixing(width, grid) if settings.local_mixing else None
-        self.project = nn.Linear(width, 3 * width, bias=False)
-        self.gate = nn.Linear(width, 2 * heads)
-        self.out = nn.Linear(width, width)
+        self.project = Linear(width, 3 * width, bias=False)
+        self.gate = Linear(width, 2 * heads)
+        self.out = Linear(width, width)
         self.norm = nn.RMSNorm(d, eps=1e-6)
         mlp = hidden if settings.mixer == "titan" else None
         self.memory = Memory(1, heads, (d, d), mlp, settings.feature_norm)

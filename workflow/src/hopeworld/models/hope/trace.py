@@ -57,10 +57,8 @@ class Diary:
         self._note_surprise(write.surprised, after)
         rows = write.fast.phi[0] * write.fast.weight[..., None].sqrt()
         self.note("memory", "lambda_max", _largest_eigenvalue(rows))
-        rule, slow = (
-            titan.settings.write,
-            [name for name in "kv" if name in titan.settings.adaptive],
-        )
+        rule = titan.settings.write
+        slow = [name for name in ("k", "v") if name in titan.settings.adaptive]
         self._note_memory(["memory"], titan.memory, rule, write.fast, (old.memory, new.memory))
         self._note_memory(slow, titan.slow, rule, write.slow, (old.slow, new.slow))
 
