@@ -11,14 +11,16 @@ SNAKEMAKE := $(BIN)/snakemake
 REQUIREMENTS := requirements.txt requirements-dev.txt
 
 .DELETE_ON_ERROR:
-.PHONY: help figures thesis smoke weights test lint format schema setup clean
+.PHONY: help figures thesis ablation smoke weights test bench lint format schema setup clean
 
 help:
 	@echo "make figures   every figure, table and report.html of the default study"
 	@echo "make smoke     the smallest study that runs every rule"
 	@echo "make thesis    the study of the thesis: pretrained weights, GPU"
+	@echo "make ablation  what each part of HOPE is good for, one switch at a time"
 	@echo "make weights   fetch encoder weights: NAME=a name of resources/weights.yaml"
 	@echo "make test      all tests (TESTS='-m \"not slow\"' leaves out the slow ones)"
+	@echo "make bench     speed against a plain formulation (BENCH='--only mixers', BENCH=--help)"
 	@echo "make lint      all static checks;  make format  puts files in order"
 	@echo "make schema    rewrite what is generated from settings.py"
 	@echo "make setup     .venv with snakemake and hopeworld, nothing computed"
@@ -33,12 +35,21 @@ smoke: $(READY)
 thesis: $(READY)
 	$(SNAKEMAKE) --cores $(CORES) $(ARGS) --configfile config/thesis.yaml
 
+ablation: $(READY)
+	$(SNAKEMAKE) --cores $(CORES) $(ARGS) --configfile config/ablation.yaml
+
 weights: $(READY)
 	@test -n "$(NAME)" || { echo "make weights: say which, NAME=vjepa2-vitl-fpc64-256" >&2; exit 2; }
 	$(SNAKEMAKE) resources/weights/$(NAME)/manifest.json --cores 1 $(ARGS)
 
 test: $(READY)
 	$(BIN)/python -m pytest $(TESTS)
+
+# A peer that cannot be installed is a row of the table that says so.
+bench: $(READY)
+	-$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		-r benchmarks/requirements.txt -c requirements.txt
+	$(BIN)/python -m benchmarks.run $(BENCH)
 
 lint: $(READY)
 	$(BIN)/ruff check

@@ -1,0 +1,78 @@
+"""A clip of the A-B-A stream: free rollout, then predict, score and learn along 7 transitions.
+
+It is `adaptation.protocol.Stream` itself, with a study's methods and random weights and clips. One
+clip in `diagnose_every` is diagnosed; the two rows that tell what that costs play so many clips a
+repeat, and their time is that of one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from benchmarks.contestant import Contestant, Repeat, Setting
+from benchmarks.predictors import NAMES, build, clip
+from benchmarks.sizes import SIZES
+from hopeworld.adaptation.protocol import Clip, Stream, StreamJob
+from hopeworld.adaptation.records import Place
+
+GROUP = "stream, one clip"
+OFF, ONLINE = "HOPE, CMS off", "HOPE, CMS online"
+SHARE = 0.05
+
+
+def contestants() -> list[Contestant]:
+    """Frozen and learning predictors; what CMS updates, TTA and the diagnostics cost."""
+    period = SIZES["full"].study.adaptation.diagnose_every
+    frozen, tuned = f"{NAMES['vit_ac']}, frozen", f"{NAMES['vit_ac']}, LayerNorm TTA"
+    traced = partial(play, method="hope", clips=period, diagnosed=True)
+    name = f"{ONLINE}, one clip in {period} diagnosed"
+    return [
+        Contestant(GROUP, frozen, frozen, partial(play, method="vit_frozen")),
+        Contestant(GROUP, tuned, frozen, partial(play, method="vit_tta")),
+        Contestant(GROUP, OFF, OFF, partial(play, method="hope_frozen")),
+        Contestant(GROUP, ONLINE, OFF, partial(play, method="hope", clips=period), units=period),
+        Contestant(GROUP, name, ONLINE, traced, target=1 / (1 - SHARE), units=period),
+    ]
+
+
+def play(setting: Setting, method: str, clips: int = 1, diagnosed: bool = False) -> Repeat:
+    """Play `clips` clips of a stream; the first of them is diagnosed, or none is."""
+    job = _job(setting, method, clips)
+    depth = max(1, setting.size.depth // 2)
+    stream = Stream(job, build(job.method.model, setting, depth))
+    data = _clip(setting)
+    numbers = range(clips) if diagnosed else [1] * clips
+
+    def repeat() -> None:
+        with setting.precision():
+            for k in numbers:
+                stream.play(Place(k, "A1", 0), data)
+
+    return repeat
+
+
+def _job(setting: Setting, method: str, clips: int) -> StreamJob:
+    """A stream that diagnoses clip 0 and none of the others, without files."""
+    adaptation = setting.size.study.adaptation
+    return StreamJob(
+        name=method,
+        method=adaptation.methods[method],
+        settings=replace(adaptation, diagnose_every=max(2, clips)),
+        seed=0,
+        order=0,
+        weights=Path(),
+        phases=(),
+        probes={},
+        device=setting.device,
+    )
+
+
+def _clip(setting: Setting) -> Clip:
+    latents, actions = clip(replace(setting, batch=1), setting.size.latents)
+    mask = torch.zeros(latents.shape[1:3], dtype=torch.bool, device=setting.device)
+    mask[:, : mask.shape[1] // 8] = True
+    return Clip(0, latents, actions, mask, mask)
