@@ -352,7 +352,7 @@ def check_study(study: Study) -> None:
     _check_space(study)
     _check_splits(study)
     for name in model_names(study):
-        _check_model(study, name)
+        check_model(model_settings(study, name), _where(study, name, "model", f"models.{name}"))
         _check_training(study, name)
     _check_methods(study)
     _check_contestants(study.adaptation)
@@ -431,12 +431,15 @@ def _check_splits(study: Study) -> None:
                 raise SettingsError(f"splits.{split}.{domain}", clips, "cuts an episode", remedy)
 
 
-def _check_model(study: Study, name: str) -> None:
-    model, where = model_settings(study, name), _where(study, name, "model", f"models.{name}")
+def check_model(model: VitAC | Hope, where: str) -> None:
+    """Raise `SettingsError` unless the sizes of a predictor fit each other.
+
+    where: the section that the settings stand in, for the message.
+    """
     if model.width % model.heads:
         remedy = f"use a multiple of heads = {model.heads}"
         raise SettingsError(f"{where}.width", model.width, "heads do not divide", remedy)
-    if model.width // model.heads < 12:
+    if model.width // model.heads < 12 and model.rope != "off":
         remedy = "heads of at least 12 channels are needed for 3D RoPE: use fewer heads"
         raise SettingsError(f"{where}.heads", model.heads, "too narrow heads", remedy)
     periods = list(model.cms_periods) if isinstance(model, Hope) else [1]

@@ -3,8 +3,10 @@
 A head of width d gives n = 2 * ((d // 3) // 2) channels to each axis, in this order; the rest stays
 unrotated. Frequencies omega_i = 10000^(-2i/n), i < n/2. Adjacent channels (2j, 2j + 1) rotate
 together. `meta` tiles the angles as Meta's code does (omega_0 .. omega_m, omega_0 .. omega_m), so
-the two channels of a pair turn by different angles; `standard` repeats each angle, a true rotation.
+the two channels of a pair turn by different angles and its length may change; `standard` repeats
+each angle, a true rotation.
 The tokens before the patches of a step (action, state) have a time position only.
+Equations: docs/method.md, section 2.
 """
 
 from __future__ import annotations
