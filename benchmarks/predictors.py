@@ -6,7 +6,9 @@ All weights and clips are random; nothing here depends on their values.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
+from unittest.mock import patch
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +16,7 @@ from torch import Tensor, nn
 from benchmarks.contestant import Contestant, Repeat, Setting, forward_backward
 from benchmarks.mixers import plain_shape
 from benchmarks.peers.dense_attention import DensePredictor
-from hopeworld.models import objective
+from hopeworld.models import linear, objective
 from hopeworld.models.build import build_predictor
 from hopeworld.models.predictor import Predictor, standardise
 
@@ -55,7 +57,7 @@ def clip(setting: Setting, steps: int) -> tuple[Tensor, Tensor]:
     return standardise(latents), setting.normal(setting.batch, steps, 2)
 
 
-def training_step(setting: Setting, name: str) -> Repeat:
+def training_step(setting: Setting, name: str, one_dnn: bool = True) -> Repeat:
     """Teacher forcing and a rollout of 2 on a clip of 8 latents, backward, clip, AdamW."""
     depth = setting.size.depth
     if name == "plain":
@@ -69,13 +71,18 @@ def training_step(setting: Setting, name: str) -> Repeat:
 
     def repeat() -> None:
         optimiser.zero_grad(set_to_none=True)
-        with setting.precision():
+        with setting.precision(), nullcontext() if one_dnn else linear_by_mkl():
             value = loss(latents, actions)
         value.backward()
         nn.utils.clip_grad_norm_(predictor.parameters(), 1.0)
         optimiser.step()
 
     return repeat
+
+
+def linear_by_mkl() -> AbstractContextManager:
+    """Linear layers multiply as nn.Linear does; the gradients of a graph follow its forward."""
+    return patch.object(linear, "_is_served", lambda x, weight: False)
 
 
 def project_loss(predictor: Predictor, latents: Tensor, actions: Tensor) -> Tensor:
@@ -174,6 +181,16 @@ def contestants() -> list[Contestant]:
         *(
             Contestant(STEP, NAMES[n], NAMES["plain"], partial(training_step, name=n), target)
             for n, target in STEP_TARGETS.items()
+        ),
+        *(
+            Contestant(
+                STEP,
+                f"{NAMES[n]}, linear layers by MKL",
+                NAMES["plain"],
+                partial(training_step, name=n, one_dnn=False),
+                None,
+            )
+            for n in ("vit_ac", "hope")
         ),
         *(
             Contestant(ROLLOUT, name, UNCACHED, partial(rollout, name=name), target)
