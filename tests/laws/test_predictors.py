@@ -6,8 +6,8 @@ import pytest
 import torch
 from tests.small_models import GRID, PATCHES, WIDTH, clips, small
 
-from hopeworld.adaptation.digest import digest
 from hopeworld.models.predictor import BadInput
+from hopeworld.models.state import digest
 
 BOTH = pytest.mark.parametrize("name", ["vit_ac", "hope"])
 

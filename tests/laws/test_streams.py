@@ -14,7 +14,6 @@ from tests.small_streams import METHODS, SmallClips, stream_job
 from torch import nn
 
 from hopeworld.adaptation.adapter import Adapter
-from hopeworld.adaptation.digest import digest
 from hopeworld.adaptation.protocol import (
     Stream,
     StreamError,
@@ -23,6 +22,7 @@ from hopeworld.adaptation.protocol import (
     stream_clips,
 )
 from hopeworld.adaptation.records import Place
+from hopeworld.models.state import digest
 from hopeworld.schema import MEMORY, PROBES, STREAM
 
 ALL = pytest.mark.parametrize("name", sorted(METHODS))

@@ -8,9 +8,8 @@ import pytest
 import torch
 from tests.small_models import GRID, HOPE, WIDTH, clips, small
 
-from hopeworld.adaptation.digest import digest
 from hopeworld.models.build import build_predictor
-from hopeworld.models.state import flatten, map_tensors, unflatten
+from hopeworld.models.state import digest, flatten, map_tensors, unflatten
 from hopeworld.state_files import StateError, load_state, save_state
 
 VARIANTS = {
@@ -76,7 +75,8 @@ def test_same_state_same_bytes(tmp_path):
 def test_a_state_of_another_model_grid_or_batch_is_refused(tmp_path):
     path = tmp_path / "state.safetensors"
     save_state(path, used(small("hope")), small("hope"))
-    for other in (small("vit_ac"), variant(heads=1), build_predictor(HOPE, (3, 3), WIDTH, 0)):
+    smaller = build_predictor(HOPE, (3, 3), WIDTH, 0)
+    for other in (small("vit_ac"), variant(heads=1), smaller, small("hope", seed=1)):
         with pytest.raises(StateError, match="of another model"):
             load_state(path, other, 2)
     with pytest.raises(StateError, match="does not fit"):
@@ -87,5 +87,7 @@ def test_a_state_of_another_model_grid_or_batch_is_refused(tmp_path):
 
 def test_a_foreign_file_is_refused(tmp_path):
     (tmp_path / "text").write_text("not a state, though it is quite long")
+    with pytest.raises(StateError, match="no such file"):
+        load_state(tmp_path / "none", small("hope"), 1)
     with pytest.raises(StateError, match="cannot be read"):
         load_state(tmp_path / "text", small("hope"), 1)

@@ -7,6 +7,7 @@ import torch
 from safetensors.torch import save_file
 from tests.tiny_training import GRID, WIDTH, tiny_models, tiny_predictor
 
+from hopeworld.models.build import build_predictor
 from hopeworld.trained import Metadata, WeightsError, load_predictor, save_weights
 
 
@@ -27,6 +28,16 @@ def test_a_saved_predictor_is_rebuilt_exactly(tmp_path, model):
     state = predictor.state_dict()
     assert state.keys() == loaded.state_dict().keys()
     assert all(torch.equal(state[n], t) for n, t in loaded.state_dict().items())
+
+
+@pytest.mark.parametrize("mixer", ["titan", "linear", "attention"])
+def test_live_weights_of_every_mixer_are_saved_and_rebuilt(tmp_path, mixer):
+    settings = dataclasses.replace(tiny_models().hope, mixer=mixer)
+    predictor = build_predictor(settings, GRID, WIDTH, 0)
+    metadata = dataclasses.replace(about("hope"), settings=settings)
+    save_weights(tmp_path / "w", predictor.state_dict(), metadata)
+    loaded, _ = load_predictor(tmp_path / "w")
+    assert all(torch.equal(predictor.state_dict()[n], t) for n, t in loaded.state_dict().items())
 
 
 def test_same_weights_same_bytes(tmp_path):

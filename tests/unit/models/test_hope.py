@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 import torch
-from tests.small_models import GRID, HOPE, PATCHES, WIDTH, clips, small
+from tests.small_models import GRID, HOPE, PATCHES, VIT, WIDTH, clips, small
 
 from hopeworld.models.build import build_predictor
 from hopeworld.models.hope.continuum import Level, initial_continuum, look_back
+from hopeworld.models.hope.memory import Memory, Pairs
 from hopeworld.models.hope.titan import Titan
 from hopeworld.models.predictor import BadInput
 
@@ -112,6 +113,8 @@ def test_diagnostics_do_not_change_the_prediction_and_are_finite():
     assert torch.equal(plain, noted)
     names = {name for _, _, name in trace}
     assert {"surprise_before", "surprise_after", "grad_norm", "drift", "retained_share"} <= names
+    shares = [key for key in trace if key[2] == "retained_share"]
+    assert all(torch.isnan(trace[key].pop(0)).all() for key in shares)  # of nothing
     assert all(torch.isfinite(note).all() for notes in trace.values() for note in notes)
     gain = torch.stack(trace[(0, "memory", "write_gain")])
     assert (gain > 0).all()
@@ -144,3 +147,62 @@ def test_a_vit_refuses_a_foreign_state():
     for state in (predictor.initial(1), small("hope").initial(2)):
         with pytest.raises(BadInput, match="start from initial"):
             predictor.predict(state, latents, actions)
+
+
+def filled(settings, grid=GRID, **attributes):
+    """A state in the middle of a clip of two samples."""
+    predictor = build_predictor(settings, grid, WIDTH, 0).eval()
+    for name, value in attributes.items():
+        setattr(predictor, name, value)
+    latents = torch.zeros(2, 3, grid[0] * grid[1], WIDTH)
+    return predictor.predict(predictor.initial(2), latents, torch.zeros(2, 3, 2))[1]
+
+
+def test_a_used_state_of_another_model_is_refused():
+    attention = replace(HOPE, mixer="attention")
+    looking = {"look_back_rate": 1.0}
+    cases = [
+        (VIT, filled(replace(VIT, depth=3)), {}),
+        (VIT, filled(replace(VIT, depth=1)), {}),
+        (VIT, filled(replace(VIT, heads=4)), {}),
+        (attention, filled(attention, (3, 3)), {}),
+        (HOPE, filled(replace(HOPE, cms_hidden=12), **looking), looking),
+        (HOPE, filled(replace(HOPE, cms_periods=(1, 4)), **looking), looking),
+    ]
+    for settings, state, attributes in cases:
+        predictor = build_predictor(settings, GRID, WIDTH, 0)
+        for name, value in attributes.items():
+            setattr(predictor, name, value)
+        own = filled(settings, **attributes)
+        predictor.predict(own, *clips(2))
+        with pytest.raises(BadInput, match="start from initial"):
+            predictor.predict(state, *clips(2))
+
+
+def test_observing_needs_a_graph():
+    predictor, (latents, actions) = small("hope"), clips(1)
+    predictor.look_back_rate = 1.0
+    with torch.no_grad():
+        prediction, state = predictor.predict(predictor.initial(1), latents[:, :1], actions[:, :1])
+    with pytest.raises(BadInput, match="no graph"):
+        predictor.observe(state, prediction[:, 0], latents[:, 1])
+
+
+def test_bfloat16_weights_keep_their_memory_in_float32():
+    predictor, (latents, actions) = small("hope"), clips(1)
+    exact, _ = predictor.predict(predictor.initial(1), latents, actions)
+    rough = small("hope").bfloat16()
+    prediction, state = rough.predict(rough.initial(1), latents.bfloat16(), actions)
+    assert state.mixers[0].memory.dtype == torch.float32
+    assert torch.isfinite(prediction).all()
+    assert (prediction - exact).abs().mean() < 0.1
+    prediction.sum().backward()
+
+
+def test_a_write_that_cannot_be_solved_is_nan_and_not_a_number():
+    memory = Memory(1, 1, (8, 8), None)
+    same = torch.nn.functional.normalize(torch.ones(1, 1, 1, 257, 8), dim=-1)
+    pairs = Pairs(same, same, torch.full((1, 1, 257), 1e8), torch.ones(1, 1))
+    written = memory.write("proximal", memory.initial(1), pairs)
+    exact = memory.double().write("proximal", memory.initial(1).double(), pairs.to(torch.float64))
+    assert torch.isnan(written).all() or torch.allclose(written.double(), exact, rtol=1e-2)

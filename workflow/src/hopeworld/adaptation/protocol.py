@@ -27,11 +27,11 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from hopeworld.adaptation.adapter import Adapter, Update
-from hopeworld.adaptation.digest import digest
 from hopeworld.adaptation.records import Place, Records, Score
 from hopeworld.features.dataset import ClipDataset
 from hopeworld.models.objective import TRANSITIONS, region_masks, rollout_mask, token_error
 from hopeworld.models.predictor import Predictor, State, Trace, standardise
+from hopeworld.models.state import digest
 from hopeworld.schema import REGIONS
 from hopeworld.settings import Adaptation, Method
 from hopeworld.trained import load_predictor
@@ -140,8 +140,11 @@ class Stream:
         """One clip of the stream: rollout, then predict, score and learn along its transitions."""
         self.state = self._start_clip()
         self.records.add_rollout(place, self._rollout(clip))
+        trace = {} if place.k % self.job.settings.diagnose_every == 0 else None
         for t in range(TRANSITIONS):
-            self._transition(place, t, clip)
+            self._transition(place, t, clip, trace)
+        if trace:
+            self.records.add_trace(place, trace)
 
     def _start_clip(self) -> State:
         if self.job.method.scope == "per_clip":
@@ -158,10 +161,8 @@ class Stream:
         still = token_error(clip.latents[:, :1].expand_as(truth), truth)[0]
         return Score(token_error(predictions, truth)[0], still, mask)
 
-    def _transition(self, place: Place, t: int, clip: Clip) -> None:
+    def _transition(self, place: Place, t: int, clip: Clip, trace: Trace | None) -> None:
         started = time.perf_counter()
-        diagnosed = place.k % self.job.settings.diagnose_every == 0
-        trace = {} if diagnosed else None
         now, truth = clip.latents[:, t : t + 1], clip.latents[:, t + 1]
         with torch.set_grad_enabled(self.learns):
             prediction, state = self.predictor.predict(
@@ -170,21 +171,19 @@ class Stream:
             score = score_transition(prediction, clip, t)
             if torch.isfinite(score.loss).all():
                 state = self.predictor.observe(state, prediction[:, -1], truth)
+                if trace:
+                    self._note_benefit(place, t, clip, score, state)
                 update = self.adapter.adapt(prediction[:, -1], truth)
             else:
                 self._report_divergence(place, t)
                 update = Update(math.nan, False)
-        if trace:
-            self._note_benefit(trace, t, clip, score, state)
         self.state = self.predictor.refresh(self.predictor.detach(state))
-        elapsed_ms = math.nan if diagnosed else self._elapsed_ms(started)
+        elapsed_ms = math.nan if trace is not None else self._elapsed_ms(started)
         measured = {"drift": self.adapter.drift(), "time_ms": elapsed_ms}
         self.records.add_transition(place, t, score, update, measured)
-        if trace:
-            self.records.add_trace(place, t, trace)
 
     @torch.no_grad()
-    def _note_benefit(self, trace: Trace, t: int, clip: Clip, score: Score, after: State) -> None:
+    def _note_benefit(self, place: Place, t: int, clip: Clip, score: Score, after: State) -> None:
         """What carrying a state and what the look-back are worth, by predicting once more.
 
         carry_benefit: object loss of the first transition from initial(), minus that as carried.
@@ -193,11 +192,11 @@ class Stream:
         if t == 0:
             reset = self._loss_again(self.predictor.initial(1), t, clip)
             benefit = (reset - score.loss)[score.mask].mean()
-            trace[-1, "state", "carry_benefit"] = [benefit]
+            self.records.add_note(place, t, "state", "carry_benefit", benefit)
         if t == TRANSITIONS - 1 and self.job.method.look_back_rate:
             taught = self._loss_again(self.predictor.taught(self.state, after), t, clip)
-            trace[-1, "cms", "loss_before"] = [score.loss.mean()]
-            trace[-1, "cms", "loss_after"] = [taught.mean()]
+            self.records.add_note(place, t, "cms", "loss_before", score.loss.mean())
+            self.records.add_note(place, t, "cms", "loss_after", taught.mean())
 
     def _loss_again(self, state: State, t: int, clip: Clip) -> Float[Tensor, "1 P"]:
         inputs = clip.latents[:, t : t + 1], clip.actions[:, t : t + 1]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
+import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
@@ -92,15 +94,24 @@ class Records:
             row = {"k": k, "phase": phase, "domain": domain, "region": region}
             self.probes.append({**self.run, **row, "loss": loss, "persistence": persistence})
 
-    def add_trace(self, place: Place, t: int, trace: Trace) -> None:
-        """The memories' diagnostics of one transition."""
-        shared = {**self.run, "k": place.k, "phase": place.phase, "t": t}
+    def add_trace(self, place: Place, trace: Trace) -> None:
+        """The memories' diagnostics of one clip, moved from the device at once; NaN is left out."""
         for (layer, memory, name), notes in trace.items():
-            values = notes[-1].reshape(-1).tolist()
-            heads = range(len(values)) if notes[-1].ndim else [-1]
-            for head, value in zip(heads, values, strict=True):
-                row = {"layer": layer, "head": head, "memory": memory, "name": name}
-                self.memory.append({**shared, **row, "value": value})
+            values = torch.stack(notes).reshape(len(notes), -1).tolist()
+            heads = range(len(values[0])) if notes[0].ndim else [-1]
+            for t, of_step in enumerate(values):
+                for head, value in zip(heads, of_step, strict=True):
+                    self._add_memory(place, (t, layer, head, memory, name), value)
+
+    def add_note(self, place: Place, t: int, memory: str, name: str, value: Tensor) -> None:
+        """One number about the whole predictor at one transition."""
+        self._add_memory(place, (t, -1, -1, memory, name), float(value))
+
+    def _add_memory(self, place: Place, at: tuple, value: float) -> None:
+        if not math.isnan(value):
+            columns = dict(zip(("t", "layer", "head", "memory", "name"), at, strict=True))
+            row = {**self.run, "k": place.k, "phase": place.phase, **columns, "value": value}
+            self.memory.append(row)
 
     def warnings(self) -> list[str]:
         """What the diagnostics of the memories say is wrong, one line each."""

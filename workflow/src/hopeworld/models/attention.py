@@ -12,6 +12,7 @@ import torch
 from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from hopeworld.models.linear import Linear
 from hopeworld.models.rotary import Tables, rotate
@@ -74,6 +75,7 @@ class Prefix(torch.autograd.Function):
         return x[:, :, :end], x
 
     @staticmethod
+    @once_differentiable
     def backward(ctx, part: Heads, whole: Heads) -> tuple[Heads, None]:
         """Add in place, except to the gradient that enters the chain: it belongs to others."""
         if ctx.last:

@@ -1,8 +1,8 @@
 """nn.Linear on the faster of the two matrix products that torch has for a CPU.
 
-Float32 on a CPU goes to MKL. On AMD machines with AVX-512 that runs at half the speed of oneDNN,
-which torch ships, too, and uses for other types; forward and backward are the same three products,
-in full float32. benchmarks/ measures what it gains. Everything else (GPU, autocast, other types,
+Float32 on a CPU goes to MKL, which on AMD machines is slower than oneDNN. Torch ships that, too,
+and uses it for other types; forward and backward are the same three products, in full float32.
+benchmarks/ has the training steps with and without. Everything else (GPU, autocast, other types,
 torch.compile, a torch without the operator) is nn.Linear itself.
 """
 
@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 
 class Linear(nn.Linear):
@@ -54,6 +55,7 @@ class _OneDnnLinear(torch.autograd.Function):
         return _product(x, weight, bias)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         x, weight = ctx.saved_tensors
         by_x, by_weight, by_bias = ctx.needs_input_grad

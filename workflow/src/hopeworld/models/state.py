@@ -5,15 +5,18 @@
     map_tensors(f, state)       the same tree, every tensor changed
 
 so that cutting, hashing and storing a state need not know what a model keeps in it.
+`digest` is a hash of everything that a stream has learnt: state and parameters.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 Leaf = Tensor | int | None
 
@@ -35,6 +38,20 @@ def map_tensors(change: Callable[[Tensor], Tensor], state: Any) -> Any:
     """The same state with `change` applied to every tensor."""
     flat = flatten(state)
     return unflatten(state, {k: change(v) if isinstance(v, Tensor) else v for k, v in flat.items()})
+
+
+def digest(state: Any, module: nn.Module) -> str:
+    """SHA-256 over every tensor and number of a state, and a module's parameters and buffers."""
+    hasher = hashlib.sha256()
+    for parts in (flatten(state), module.state_dict()):
+        for name, value in parts.items():
+            hasher.update(name.encode())
+            hasher.update(_bytes(value) if isinstance(value, Tensor) else repr(value).encode())
+    return hasher.hexdigest()
+
+
+def _bytes(tensor: Tensor) -> memoryview:
+    return memoryview(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
 
 
 def _walk(part: Any, path: str) -> Iterator[tuple[str, Leaf]]:
@@ -65,5 +82,7 @@ def _rebuild(like: Any, flat: Mapping[str, Leaf], path: str) -> Any:
     if not count and not isinstance(like, tuple):
         raise KeyError(path)
     known = like if isinstance(like, tuple) else ()
+    if any(dataclasses.is_dataclass(part) for part in known) and count != len(known):
+        raise KeyError(f"{prefix}{count}")
     likes = (*known, *(None,) * count)[:count]
     return tuple(_rebuild(part, flat, f"{prefix}{i}") for i, part in enumerate(likes))

@@ -155,9 +155,16 @@ class ViTAC(Predictor):
 
     def check_state(self, state: ClipState, batch: int) -> None:
         """Raise `BadInput` for a state of another model, batch or grid."""
-        if isinstance(state, ClipState):
-            state = self.refresh(state)
-        require_shapes(state, self.initial(batch))
+        if not isinstance(state, ClipState):
+            raise BadInput("state is not one of this model; start from initial()")
+        require_shapes(self.refresh(state), self.initial(batch))
+        heads, width = self.settings.heads, self.settings.width // self.settings.heads
+        tokens = state.features.shape[1] * (state.features.shape[2] + len(self.conditions.widths))
+        wanted = (batch, heads, tokens, width)
+        kept = [part.shape for layer in state.cache or () for part in layer]
+        fits = state.cache is None or len(state.cache) == self.settings.depth
+        if not fits or any(tuple(shape) != wanted for shape in kept):
+            raise BadInput("state: its keys are of another model; start from initial()")
 
     def observe(self, state: ClipState, prediction: Tensor, truth: Tensor) -> ClipState:
         """A ViT learns nothing online by itself."""

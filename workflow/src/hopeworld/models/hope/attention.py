@@ -27,6 +27,11 @@ class AttentionState:
     keys: Float[Tensor, "B H n d"]
     values: Float[Tensor, "B H n d"]
 
+    @property
+    def length(self) -> int:
+        """Tokens seen, n."""
+        return self.keys.shape[2]
+
 
 class AttentionMixer(nn.Module):
     """Attention that carries nothing from clip to clip."""
@@ -34,8 +39,12 @@ class AttentionMixer(nn.Module):
     def __init__(self, settings: Hope, generator: torch.Generator):
         super().__init__()
         self.attention = Attention(settings.width, settings.heads)
-        self.out = self.attention.proj
         initialise(self, generator)
+
+    @property
+    def out(self) -> nn.Linear:
+        """The out-projection, by the name that the Titan layer has for it."""
+        return self.attention.proj
 
     def initial(self, batch: int, patches: int) -> AttentionState:
         """Nothing seen yet."""

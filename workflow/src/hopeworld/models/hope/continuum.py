@@ -28,6 +28,7 @@ from torch import Tensor, nn
 
 from hopeworld.models.hope.memory import unit
 from hopeworld.models.linear import Linear
+from hopeworld.models.predictor import BadInput
 from hopeworld.settings import Hope
 
 DEAD = 1e-4
@@ -114,6 +115,17 @@ def initial_continuum(settings: Hope, batch: int, like: Tensor) -> ContinuumStat
         steps=tuple(like.new_zeros(shape[:2]) for _ in levels),
         transitions=0,
     )
+
+
+def require_levels(state: ContinuumState, settings: Hope, batch: int) -> None:
+    """Raise `BadInput` unless a state has the levels, layers and widths of these settings."""
+    wanted = (settings.depth, batch, settings.width, settings.cms_hidden)
+    fits = len(state.deltas) == len(settings.cms_periods)
+    if not fits or any(tuple(delta.shape) != wanted for delta in state.deltas):
+        raise BadInput(
+            f"state: its CMS levels are not {len(settings.cms_periods)} of shape {wanted}: it is "
+            "of another model or batch; start from initial()"
+        )
 
 
 def layer_slots(state: ContinuumState, layer: int) -> list[Slot]:

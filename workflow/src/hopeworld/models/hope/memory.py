@@ -14,8 +14,9 @@ wrong, and G(D) = -(U - Phi D^T)^T Omega Phi the gradient of sum_i w_i |M(k_i) -
 
 proximal minimises sum_i w_i |M(k_i) - v_i|^2 + |Delta' - alpha Delta|^2, the derivation of delta
 gradient descent (eq. 56) for a whole step: it does not depend on the order of the tokens and
-contracts for every w >= 0, as long as I + Phi^T Omega Phi is positive definite in the arithmetic
-used (fp32: w up to about 1e5). delta is its explicit form, a gated delta rule (eq. 92, with the
+contracts for every w >= 0. Its relative error is that of the arithmetic times the largest
+eigenvalue of I + Phi^T Omega Phi (the diagnostic lambda_max); where the factorisation fails, the
+answer is NaN. delta is its explicit form, a gated delta rule (eq. 92, with the
 sign of the gradient). dgd is the formula of eq. 88 and 93: the decay and the gradient both subtract
 W k k^T, so a linear memory settles at v/2 on a repeated pair. The explicit rules sum over the step,
 divide w by max(1, 1.1 sum w), and for an MLP replace the last factor of each product by phi / |phi|
@@ -34,6 +35,7 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 EPSILON = 1e-6
 
@@ -69,7 +71,8 @@ class Memory(nn.Module):
         heads: H.
         shape: outputs r and width d of what goes in.
         hidden: h of a residual MLP; None: linear.
-        normalise: divide the features of an MLP by sqrt(h). Without it one write erases 9/10.
+        normalise: divide the features of an MLP by sqrt(h), so that one write does not replace
+            most of what is there.
     """
 
     def __init__(
@@ -89,9 +92,10 @@ class Memory(nn.Module):
         self.scale = hidden**-0.5 if hidden and normalise else 1.0
 
     def initial(self, batch: int) -> Float[Tensor, "n B H r f"]:
-        """Delta = 0: the memory answers with its meta-learned weights."""
+        """Delta = 0, in float32 at least: the memory answers with its meta-learned weights."""
         count, *rest = self.outer.shape
-        return self.outer.new_zeros(count, batch, *rest)
+        dtype = torch.promote_types(self.outer.dtype, torch.float32)
+        return self.outer.new_zeros(count, batch, *rest, dtype=dtype)
 
     def features(self, x: Float[Tensor, "n B H S d"]) -> Float[Tensor, "n B H S f"]:
         """phi(x)."""
@@ -108,7 +112,7 @@ class Memory(nn.Module):
     ) -> Float[Tensor, "n B H S r"]:
         """M(x), from x and its features; without a delta the answer of the initial memory."""
         outer = self.outer[:, None]
-        answer = phi @ (outer if delta is None else outer + delta).mT
+        answer = phi @ (outer if delta is None else (outer + delta).to(phi.dtype)).mT
         return answer if self.inner is None else x + answer
 
     def write(
@@ -177,13 +181,22 @@ def _gradient(
     return gradient / norm.clamp_min(1.0)
 
 
+def _inverse(system: Float[Tensor, "... f f"]) -> Float[Tensor, "... f f"]:
+    """By Cholesky; NaN, which the loss reports, where the system is not positive definite."""
+    factor, info = torch.linalg.cholesky_ex(system)
+    failed = (info > 0)[..., None, None]
+    identity = torch.eye(system.shape[-1], dtype=system.dtype, device=system.device)
+    inverse = torch.cholesky_inverse(torch.where(failed, identity, factor))
+    return inverse.masked_fill_(failed, torch.nan)
+
+
 class _Proximal(torch.autograd.Function):
     """Delta' = R A^-1, R = alpha Delta + E^T Omega Phi, A = I + Phi^T Omega Phi, and its gradient.
 
     From D, the gradient by Delta': R* = D A^-1, A* = -(R*^T Delta' + Delta'^T R*) / 2, and with
     P = Phi R*^T, Q = Phi (2 A*):  E* = Omega P,  Phi* = Omega (E R* + Q),
     w*_i = e_i . p_i + phi_i . q_i / 2,  Delta* = alpha R*,  alpha* = <Delta, R*>.
-    By hand it is one product with Phi less than autograd's, and half its memory.
+    By hand it is one product with Phi less than autograd's, and it keeps less.
     """
 
     @staticmethod
@@ -193,15 +206,20 @@ class _Proximal(torch.autograd.Function):
         weighted = phi * weight[..., None]
         system = phi.mT @ weighted
         system.diagonal(dim1=-2, dim2=-1).add_(1.0)
-        factor, _ = torch.linalg.cholesky_ex(system)  # NaN in, NaN out: the loss reports it
-        inverse = torch.cholesky_inverse(factor)
+        inverse = _inverse(system)
         right = torch.addcmul(error.mT @ weighted, delta, retention[..., None, None])
         written = right @ inverse
         ctx.save_for_backward(delta, phi, error, weight, retention, inverse, written)
         return written
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:
+        with torch.autocast(gradient.device.type, enabled=False):
+            return _Proximal._gradients(ctx, gradient)
+
+    @staticmethod
+    def _gradients(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:
         delta, phi, error, weight, retention, inverse, written = ctx.saved_tensors
         to_right = gradient @ inverse
         product = to_right.mT @ written
@@ -224,7 +242,7 @@ def surprise(
     delta: Float[Tensor, "n B H r f"],
 ) -> Float[Tensor, "n B H S"]:
     """r_i = |M(k_i) - v_i|^2 from the error of the initial memory: 0 where the pair is known."""
-    left = error - phi @ delta.mT
+    left = error - phi @ delta.mT.to(phi.dtype)
     return (left * left).sum(-1)
 
 

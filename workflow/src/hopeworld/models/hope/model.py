@@ -25,6 +25,7 @@ from hopeworld.models.hope.continuum import (
     join_slots,
     layer_slots,
     look_back,
+    require_levels,
 )
 from hopeworld.models.hope.titan import Titan, TitanState
 from hopeworld.models.hope.trace import Diary
@@ -172,25 +173,30 @@ class HopeAC(Predictor):
     ) -> tuple[Float[Tensor, "B t P D"], HopeState]:
         """Write and read the new steps (see `Predictor.predict`)."""
         state = self._track_deltas(state)
-        steps, transitions = features.shape[1], state.continuum and state.continuum.transitions
+        steps, online = features.shape[1], state.continuum
+        transitions = 0 if online is None else online.transitions
         tables = self._tables(state.time, steps, features.device)
-        action = self.action_encoder(actions / self.action_scale)[:, :, None]
-        x = torch.cat((action, self.predictor_embed(features)), 2)
+        x = self._tokens(features, actions)
         mixers, learnt = [], []
         for layer, block in enumerate(self.blocks):
             diary = None if trace is None else Diary(trace, layer)
-            slots = state.continuum and layer_slots(state.continuum, layer)
+            slots = None if online is None else layer_slots(online, layer)
             if diary is not None and slots is not None:
                 diary.note_levels(block.levels, slots, transitions)
             x, mixed = block(x, tables, state.mixers[layer], diary)
-            x, slots = block.remember(x, slots, transitions or 0)
+            x, slots = block.remember(x, slots, transitions)
             mixers.append(mixed)
             learnt.append(slots)
         raw = self.predictor_proj(self.predictor_norm(x[:, :, 1:]))
-        online = state.continuum
         if self.settings.cms_loss == "local":
-            online = join_slots(learnt, online.transitions + steps)
+            online = join_slots(learnt, transitions + steps)
         return standardise(raw), HopeState(tuple(mixers), online, state.time + steps)
+
+    def _tokens(self, features: Tensor, actions: Tensor) -> Float[Tensor, "B t S C"]:
+        """The action token of each step before its patches, in the precision of the weights."""
+        dtype = self.predictor_embed.weight.dtype
+        action = self.action_encoder((actions / self.action_scale).to(dtype))[:, :, None]
+        return torch.cat((action, self.predictor_embed(features.to(dtype))), 2)
 
     def observe(
         self,
@@ -198,9 +204,14 @@ class HopeAC(Predictor):
         prediction: Float[Tensor, "B P D"],
         truth: Float[Tensor, "B P D"],
     ) -> HopeState:
-        """CMS look-back: the gradient of L1(prediction, truth) by every level's output matrix."""
+        """CMS look-back: the gradient of L1(prediction, truth) by every level's output matrix.
+
+        Raises BadInput for a prediction without a graph.
+        """
         if state.continuum is None or self.settings.cms_loss != "look_back":
             return state
+        if not prediction.requires_grad:
+            raise BadInput("observe: the prediction has no graph; predict outside torch.no_grad()")
         loss = (prediction - truth).abs().mean((-1, -2)).sum()
         gradients = torch.autograd.grad(loss, state.continuum.deltas, retain_graph=True)
         detached = self.detach(state)
@@ -232,8 +243,13 @@ class HopeAC(Predictor):
         """Raise `BadInput` for a state of another model, batch or grid."""
         if not isinstance(state, HopeState) or len(state.mixers) != len(self.blocks):
             raise BadInput("state is not one of this model; start from initial()")
-        like = self.blocks[0].mixer.initial(batch, self.grid[0] * self.grid[1])
+        patches = self.grid[0] * self.grid[1]
+        like = self.blocks[0].mixer.initial(batch, patches)
         for mixed in state.mixers:
             require_shapes(mixed, like)
+            if isinstance(mixed, AttentionState) and mixed.length != state.time * (1 + patches):
+                raise BadInput("state: its keys are of another grid; start from initial()")
         if (state.continuum is not None) != self._learns_online():
             raise BadInput("state and model differ in online CMS learning; start from initial()")
+        if state.continuum is not None:
+            require_levels(state.continuum, self.settings, batch)

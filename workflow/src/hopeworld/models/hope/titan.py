@@ -85,8 +85,7 @@ class Titan(nn.Module):
         width, heads = settings.width, settings.heads
         d = width // heads
         hidden = round(settings.memory_ratio * d)
-        adaptive = [i for i, name in enumerate(PROJECTIONS) if name in settings.adaptive]
-        self.adaptive = slice(*(adaptive[0], adaptive[-1] + 1) if adaptive else (0, 0))
+        self.adaptive = [i for i, name in enumerate(PROJECTIONS) if name in settings.adaptive]
         self.learnt = [i for i, name in enumerate(SCALARS) if name in settings.adaptive]
         self.mixing = LocalMixing(width, grid) if settings.local_mixing else None
         self.project = Linear(width, 3 * width, bias=False)
@@ -95,7 +94,7 @@ class Titan(nn.Module):
         self.norm = nn.RMSNorm(d, eps=1e-6)
         mlp = hidden if settings.mixer == "titan" else None
         self.memory = Memory(1, heads, (d, d), mlp, settings.feature_norm)
-        self.slow = Memory(len(adaptive), heads, (d, d), hidden, settings.feature_norm)
+        self.slow = Memory(len(self.adaptive), heads, (d, d), hidden, settings.feature_norm)
         self.gates = Memory(min(len(self.learnt), 1), heads, (len(self.learnt), d), None)
         self.threshold = nn.Parameter(torch.full((heads,), -1.0))
         self.log_scale = nn.Parameter(torch.zeros(heads))
@@ -180,7 +179,9 @@ class Titan(nn.Module):
             gates=self.gates.write(rule, state.gates, gates),
         )
         if diary is not None:
-            diary.note_write(self, Write(fast, slow, content.rate, surprised, gate), state, written)
+            diary.note_write(
+                self, Write(fast, slow, gates, content.rate, surprised, gate), state, written
+            )
         return written
 
     def _missing(self, memory: Memory, key: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
@@ -215,9 +216,11 @@ class Titan(nn.Module):
     def _adapted(self, step: Step, delta: Tensor) -> Float[Tensor, "2 B H S d"]:
         """M_k(Wk x) and M_v(Wv x), or the projection itself where it is not adaptive."""
         parts = list(step.projected.unbind(0)[1:])
-        if len(delta):
-            plain = torch.stack(parts[self.adaptive])
-            parts[self.adaptive] = self._recall(self.slow, plain, delta)
+        if self.adaptive:
+            plain = torch.stack([parts[row] for row in self.adaptive])
+            answers = self._recall(self.slow, plain, delta)
+            for row, answer in zip(self.adaptive, answers, strict=True):
+                parts[row] = answer
         return torch.stack(parts)
 
     def _scalars(self, step: Step, delta: Tensor) -> tuple[Tensor, Tensor]:

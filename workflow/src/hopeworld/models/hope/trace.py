@@ -32,6 +32,7 @@ class Write:
 
     fast: Pairs
     slow: Pairs
+    gates: Pairs
     rate: Float[Tensor, "B H S"]
     surprised: Float[Tensor, "B H S"]
     gate: Float[Tensor, "B H S"]
@@ -61,6 +62,8 @@ class Diary:
         slow = [name for name in ("k", "v") if name in titan.settings.adaptive]
         self._note_memory(["memory"], titan.memory, rule, write.fast, (old.memory, new.memory))
         self._note_memory(slow, titan.slow, rule, write.slow, (old.slow, new.slow))
+        scalars = [name for name in ("eta", "alpha") if name in titan.settings.adaptive]
+        self._note_scalars(scalars, titan.gates, (old.gates, new.gates))
 
     def _note_surprise(self, before: Tensor, after: Tensor) -> None:
         self.note("memory", "surprise_before", before.mean(-1))
@@ -86,7 +89,8 @@ class Diary:
         """Gradient, step, drift and retained share of memories of one kind.
 
         Steps and drifts are relative to the norm of (W_0, W2). The retained share is what the
-        write leaves of Delta where there is nothing to learn; dgd, which decays W_0 too, has none.
+        write leaves of Delta where there is nothing to learn: NaN for an empty memory. dgd, which
+        decays W_0 too, has none.
         """
         old, new = deltas
         scale = _norm(memory.outer)
@@ -98,13 +102,20 @@ class Diary:
             "step": _norm(new - old) / scale[:, None],
             "drift": _norm(new) / scale[:, None],
         }
-        if rule != "dgd" and len(names) and bool(old.any()):
+        if rule != "dgd":
             nothing = replace(pairs, error=torch.zeros_like(pairs.error))
-            left_over = memory.write(rule, old, nothing)
-            values["retained_share"] = _norm(left_over) / _norm(old).clamp_min(1e-30)
+            values["retained_share"] = _norm(memory.write(rule, old, nothing)) / _norm(old)
         for name, value in values.items():
             for memory_name, row in zip(names, value, strict=True):
                 self.note(memory_name, name, row)
+
+    def _note_scalars(self, names: list[str], memory: Memory, deltas: tuple) -> None:
+        """Step and drift of the memories of eta and alpha, one row of the same matrix each."""
+        old, new = deltas
+        for row, name in enumerate(names):
+            scale = memory.outer[0, :, row].norm(dim=-1)
+            self.note(name, "step", (new - old)[0, :, :, row].norm(dim=-1) / scale)
+            self.note(name, "drift", new[0, :, :, row].norm(dim=-1) / scale)
 
     def note_levels(self, levels: Iterable[Level], slots: Iterable[Slot], transitions: int) -> None:
         """Size of each CMS level's delta and of its last update over the level's initial norm."""
