@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks.rounds import ROOT
+from hopeworld.marks import between
 
 DOCUMENT = ROOT / "docs" / "benchmarks.md"
 
@@ -16,9 +17,5 @@ def write_table(device: str, text: str, document: Path = DOCUMENT) -> None:
 
 def with_table(device: str, text: str, page: str) -> str:
     """The page with `text` as the table of `device`."""
-    start, end = f"<!-- table: {device} -->", f"<!-- end of table: {device} -->"
-    before, found, rest = page.partition(start)
-    _, closed, after = rest.partition(end)
-    if not found or not closed:
-        raise ValueError(f"docs/benchmarks.md: marks are missing; write {start} and {end} into it")
-    return f"{before}{start}\n\n{text.strip()}\n\n{end}{after}"
+    marks = f"<!-- table: {device} -->", f"<!-- end of table: {device} -->"
+    return between(page, marks, f"\n{text.strip()}\n", "docs/benchmarks.md")

@@ -34,9 +34,9 @@ def plain_attention(setting: Setting) -> Repeat:
     """The denominator."""
     size = setting.size
     mixer = setting.prepare(DenseAttention(plain_shape(setting, depth=1, steps=size.latents)))
-    mask = block_causal_mask(size.latents, size.tokens)
+    mask = block_causal_mask(size.latents, size.tokens).to(setting.device)
     x = setting.normal(setting.batch, size.latents * size.tokens, size.vit_ac(1).width)
-    return forward_backward(setting, mixer, lambda x: mixer(x, mask.to(x.device)), x)
+    return forward_backward(setting, mixer, lambda x: mixer(x, mask), x)
 
 
 def plain_shape(setting: Setting, depth: int, steps: int) -> Shape:

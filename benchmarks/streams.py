@@ -1,8 +1,8 @@
 """A clip of the A-B-A stream: free rollout, then predict, score and learn along 7 transitions.
 
 It is `adaptation.protocol.Stream` itself, with a study's methods and random weights and clips. One
-clip in `diagnose_every` is diagnosed; the two rows that tell what that costs play so many clips a
-repeat, and their time is that of one.
+clip in `diagnose_every` is diagnosed; the rows that tell what that costs play so many clips a
+repeat, and their time is that of one. In the last row every clip is diagnosed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ def contestants() -> list[Contestant]:
     """Frozen and learning predictors; what CMS updates, TTA and the diagnostics cost."""
     period = SIZES["full"].study.adaptation.diagnose_every
     frozen, tuned = f"{NAMES['vit_ac']}, frozen", f"{NAMES['vit_ac']}, LayerNorm TTA"
-    traced = partial(play, method="hope", clips=period, diagnosed=True)
+    traced = partial(play, method="hope", clips=period, diagnosed=1)
+    all_traced = partial(play, method="hope", clips=period, diagnosed=period)
     name = f"{ONLINE}, one clip in {period} diagnosed"
     return [
         Contestant(GROUP, frozen, frozen, partial(play, method="vit_frozen")),
@@ -36,16 +37,17 @@ def contestants() -> list[Contestant]:
         Contestant(GROUP, OFF, OFF, partial(play, method="hope_frozen")),
         Contestant(GROUP, ONLINE, OFF, partial(play, method="hope", clips=period), units=period),
         Contestant(GROUP, name, ONLINE, traced, target=1 / (1 - SHARE), units=period),
+        Contestant(GROUP, f"{ONLINE}, all clips diagnosed", ONLINE, all_traced, units=period),
     ]
 
 
-def play(setting: Setting, method: str, clips: int = 1, diagnosed: bool = False) -> Repeat:
-    """Play `clips` clips of a stream; the first of them is diagnosed, or none is."""
+def play(setting: Setting, method: str, clips: int = 1, diagnosed: int = 0) -> Repeat:
+    """Play `clips` clips of a stream, the first few of them diagnosed."""
     job = _job(setting, method, clips)
     depth = max(1, setting.size.depth // 2)
     stream = Stream(job, build(job.method.model, setting, depth))
     data = _clip(setting)
-    numbers = range(clips) if diagnosed else [1] * clips
+    numbers = [0] * diagnosed + [1] * (clips - diagnosed)
 
     def repeat() -> None:
         with setting.precision():

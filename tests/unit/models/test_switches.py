@@ -54,6 +54,15 @@ GONE = {
 }
 """Parts whose parameters a switch may add, take away or reshape."""
 
+UNTRAINED = {
+    "gate_off": {"threshold"},
+    "gate_hard": {"threshold"},
+    "no_writes": {"threshold", "log_scale", "mixer.gate", "slow", "action_encoder"},
+    "first_order": {"threshold", "slow"},
+    "cms_local": {"levels.2.gain", "levels.2.log_rate"},
+}
+"""Parts that no gradient reaches; 14 transitions are too few for a level of period 16."""
+
 
 def drawn(settings):
     """A predictor whose every weight matters, drawn by name: the same for the same parameter."""
@@ -102,8 +111,12 @@ def test_every_switch_trains(name):
     first, after = predictor.predict(predictor.initial(2), latents, actions)
     again, _ = predictor.predict(predictor.new_clip(after), latents, actions)
     torch.cat((first, again), 1).square().mul(torch.arange(WIDTH)).sum().backward()
-    for parameter in predictor.parameters():
-        assert parameter.grad is None or torch.isfinite(parameter.grad).all()
+    for parameter_name, parameter in predictor.named_parameters():
+        is_cut = any(part in parameter_name for part in UNTRAINED.get(name, ()))
+        if parameter.numel():
+            reached = parameter.grad is not None and bool(parameter.grad.any())
+            assert reached is not is_cut, parameter_name
+            assert is_cut or torch.isfinite(parameter.grad).all(), parameter_name
 
 
 @pytest.mark.parametrize("name", SWITCHES)
