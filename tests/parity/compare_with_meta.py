@@ -4,9 +4,9 @@
 
 FILE is a torch file, {"cases": {name: case}}. A case holds `config` (Meta's arguments),
 `state_dict`, `x` [B, T*P, D], `actions` [B, T, A], `states` and `extrinsics` or None, and `out`;
-where they were recorded also `tokens_in`, `q0`, `k0` (block 0, rotated) and `block_out`. `train`
-holds `z_raw`, `z`, `actions`, `states`, `extrinsics`, `auto_steps`, and of one training step
-`z_tf`, `z_ar`, `jloss`, `sloss`, `loss` and `grads`.
+where they were recorded also `tokens_in`, `q0`, `k0` (block 0, rotated) and `block_out`. `train`,
+if it is there, holds `z_raw`, `z`, `actions`, `states`, `extrinsics`, `auto_steps`, and of one
+training step `z_tf`, `z_ar`, `jloss`, `sloss`, `loss` and `grads`.
 
 Prints the largest absolute difference of each, and for the gradients the largest difference in a
 tensor over its largest entry. Exit 0: within 1e-5 (gradients 1e-4). 1: beyond. 2: no such file.
@@ -94,7 +94,9 @@ def compare(name: str, case: Case) -> list[Row]:
     print(name)
     try:
         predictor = build(case)
-        rows = forward_rows(predictor, case) + training_rows(predictor, case["train"])
+        rows = forward_rows(predictor, case)
+        if case.get("train") is not None:
+            rows += training_rows(predictor, case["train"])
     except (WrongFile, WrongWeights, BadInput) as error:
         raise WrongFile(f"case {name}: {error}") from error
     except (KeyError, TypeError, AttributeError, IndexError, RuntimeError) as error:
@@ -225,6 +227,8 @@ def gradient_row(predictor: ViTAC, wanted: dict[str, Tensor | None]) -> Row:
     """
     ours = {name: p.grad for name, p in predictor.named_parameters() if p.grad is not None}
     theirs = {name: gradient for name, gradient in wanted.items() if gradient is not None}
+    if not theirs:
+        raise WrongFile("train.grads is empty; record the gradients, or leave `train` out")
     largest = {name: float(gradient.abs().max()) for name, gradient in theirs.items()}
     floor = NEGLIGIBLE * max(largest.values())
     ratios = {}
