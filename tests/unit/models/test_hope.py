@@ -206,3 +206,16 @@ def test_a_write_that_cannot_be_solved_is_nan_and_not_a_number():
     written = memory.write("proximal", memory.initial(1), pairs)
     exact = memory.double().write("proximal", memory.initial(1).double(), pairs.to(torch.float64))
     assert torch.isnan(written).all() or torch.allclose(written.double(), exact, rtol=1e-2)
+
+
+def test_a_long_clip_goes_through_in_pieces_and_is_traced_whole():
+    predictor, (latents, actions) = small("hope"), clips(1, steps=19)
+    trace = {}
+    whole, end = predictor.predict(predictor.initial(1), latents, actions, trace)
+    state, parts = predictor.initial(1), []
+    for t in range(19):
+        part, state = predictor.predict(state, latents[:, t : t + 1], actions[:, t : t + 1])
+        parts.append(part)
+    assert torch.allclose(torch.cat(parts, 1), whole, atol=1e-5)
+    assert end.time == state.time == 19
+    assert all(len(notes) == 19 for key, notes in trace.items() if key[1] == "memory")

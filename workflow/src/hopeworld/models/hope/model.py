@@ -43,6 +43,9 @@ from hopeworld.models.state import map_tensors
 from hopeworld.settings import Hope
 
 Mixed = TitanState | AttentionState
+PIECE = 8
+"""Steps that pass the layers together. A memory can take a long clip in pieces, the numbers are the
+same, and what a piece needs stays in the cache: the cost is linear in the steps."""
 
 
 @dataclass(frozen=True)
@@ -171,7 +174,16 @@ class HopeAC(Predictor):
         actions: Float[Tensor, "B t A"],
         trace: Trace | None = None,
     ) -> tuple[Float[Tensor, "B t P D"], HopeState]:
-        """Write and read the new steps (see `Predictor.predict`)."""
+        """Write and read the new steps, a few at a time (see `Predictor.predict`)."""
+        predictions = []
+        for piece in zip(features.split(PIECE, 1), actions.split(PIECE, 1), strict=True):
+            prediction, state = self._advance_piece(state, *piece, trace)
+            predictions.append(prediction)
+        return torch.cat(predictions, 1), state
+
+    def _advance_piece(
+        self, state: HopeState, features: Tensor, actions: Tensor, trace: Trace | None
+    ) -> tuple[Float[Tensor, "B t P D"], HopeState]:
         state = self._track_deltas(state)
         steps, online = features.shape[1], state.continuum
         transitions = 0 if online is None else online.transitions
