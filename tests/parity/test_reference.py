@@ -80,8 +80,8 @@ def _without_cases(content):
     content.pop("cases")
 
 
-def _without_train(content):
-    content["cases"][PLAIN.name].pop("train")
+def _without_gradients(content):
+    content["cases"][PLAIN.name]["train"]["grads"] = {}
 
 
 def _of_another_grid(content):
@@ -100,7 +100,7 @@ def _with_unknown_heads(content):
     ("spoil", "problem"),
     [
         (_without_cases, "holds no `cases`"),
-        (_without_train, "not in the format"),
+        (_without_gradients, "grads is empty"),
         (_of_another_grid, "case 2x2_hd24_a2: "),
         (_without_a_weight, "missing: predictor_norm.bias"),
         (_with_unknown_heads, "no multiple of 5 heads"),
@@ -114,6 +114,16 @@ def test_a_file_of_another_format_is_one_line(one_case, capsys, spoil, problem):
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1
     assert problem in lines[0]
+
+
+def test_a_case_without_a_training_step_is_compared_as_far_as_it_goes(one_case, capsys):
+    path, content = one_case
+    content["cases"][PLAIN.name].pop("train")
+    torch.save(content, path)
+    assert main([str(path)]) == 0
+    printed = capsys.readouterr().out
+    assert "out" in printed
+    assert "gradients, " not in printed
 
 
 def test_an_unreadable_file_is_one_line(tmp_path, capsys):
