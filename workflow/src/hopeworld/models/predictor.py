@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from hopeworld.models.state import flatten
+from hopeworld.models.state import flatten, map_tensors
 
 State = Any
 Trace = dict[tuple[int, str, str], list[Tensor]]
@@ -51,9 +51,9 @@ class Predictor(nn.Module):
     def new_clip(self, state: State) -> State:
         """Forget the clip, keep what is carried from clip to clip."""
 
-    @abstractmethod
     def detach(self, state: State) -> State:
         """Cut the state from the graph that made it."""
+        return map_tensors(Tensor.detach, state)
 
     @abstractmethod
     def refresh(self, state: State) -> State:

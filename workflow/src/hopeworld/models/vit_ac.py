@@ -135,11 +135,6 @@ class ViTAC(Predictor):
         """A ViT carries nothing from clip to clip."""
         return ClipState(state.features[:, :0], state.actions[:, :0], None)
 
-    def detach(self, state: ClipState) -> ClipState:
-        """Cut the kept keys and values from the graph that made them."""
-        cache = state.cache and tuple((k.detach(), v.detach()) for k, v in state.cache)
-        return ClipState(state.features.detach(), state.actions.detach(), cache)
-
     def refresh(self, state: ClipState) -> ClipState:
         """Drop keys and values: the next prediction recomputes them from the kept steps."""
         return replace(state, cache=None)

@@ -39,7 +39,6 @@ from hopeworld.models.predictor import (
     standardise,
 )
 from hopeworld.models.rotary import Tables, rotary_tables
-from hopeworld.models.state import map_tensors
 from hopeworld.settings import Hope
 
 Mixed = TitanState | AttentionState
@@ -158,10 +157,6 @@ class HopeAC(Predictor):
         pairs = zip(self.blocks, state.mixers, strict=True)
         mixers = tuple(block.mixer.new_clip(mixed) for block, mixed in pairs)
         return replace(state, mixers=mixers, time=0)
-
-    def detach(self, state: HopeState) -> HopeState:
-        """Cut the memories from the graph that wrote them."""
-        return map_tensors(Tensor.detach, state)
 
     def refresh(self, state: HopeState) -> HopeState:
         """What the memories learnt stays learnt, whatever the parameters do."""

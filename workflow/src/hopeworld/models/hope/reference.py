@@ -10,6 +10,7 @@ Axes: S tokens of a step, d head width, f features, r outputs, C width, h hidden
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -128,9 +129,7 @@ def clipped_gradient(
     cell: Cell, keys: Tensor, targets: Tensor, strengths: Tensor
 ) -> Float[Tensor, "r f"]:
     """-sum_i w_i (v-hat_i - M(k_i)) n_i^T; of an MLP memory at most 1 in Frobenius norm."""
-    total = torch.zeros_like(cell.delta)
-    for key, target, strength in zip(keys, targets, strengths, strict=True):
-        total = total - strength * torch.outer(target - cell(key), cell.direction(key))
+    total = _gradient(cell, (keys, targets, strengths), cell.direction)
     return total if cell.inner is None else clipped(total)
 
 
@@ -144,9 +143,16 @@ def inner_gradient(
     cell: Cell, keys: Tensor, targets: Tensor, strengths: Tensor
 ) -> Float[Tensor, "r f"]:
     """-E^T Omega Phi: gradient by Delta of 1/2 sum_i w_i |M(k_i) - v-hat_i|^2 (section 8.1)."""
+    return _gradient(cell, (keys, targets, strengths), cell.features)
+
+
+def _gradient(
+    cell: Cell, pairs: tuple[Tensor, Tensor, Tensor], row: Callable[[Tensor], Tensor]
+) -> Float[Tensor, "r f"]:
+    """-sum_i w_i (v-hat_i - M(k_i)) row(k_i)^T, token by token."""
     total = torch.zeros_like(cell.delta)
-    for key, target, strength in zip(keys, targets, strengths, strict=True):
-        total = total - strength * torch.outer(target - cell(key), cell.features(key))
+    for key, target, strength in zip(*pairs, strict=True):
+        total = total - strength * torch.outer(target - cell(key), row(key))
     return total
 
 
