@@ -11,11 +11,12 @@ SNAKEMAKE := $(BIN)/snakemake
 REQUIREMENTS := requirements.txt requirements-dev.txt
 
 .DELETE_ON_ERROR:
-.PHONY: help figures thesis ablation smoke weights test bench lint format schema setup clean
+.PHONY: help figures verdict thesis ablation smoke weights test bench lint format schema setup clean
 
 help:
 	@echo "make figures   every figure, table and report.html of the default study"
 	@echo "make smoke     the smallest study that runs every rule"
+	@echo "make verdict   six seeds and a placebo: the question answered, about two hours on two cores"
 	@echo "make thesis    the study of the thesis: pretrained weights, GPU"
 	@echo "make ablation  what each part of HOPE is good for, one switch at a time"
 	@echo "make weights   fetch encoder weights: NAME=a name of resources/weights.yaml"
@@ -31,6 +32,9 @@ figures: $(READY)
 
 smoke: $(READY)
 	$(SNAKEMAKE) --cores $(CORES) $(ARGS) --configfile config/smoke.yaml
+
+verdict: $(READY)
+	$(SNAKEMAKE) --cores $(CORES) $(ARGS) --configfile config/verdict.yaml
 
 thesis: $(READY)
 	$(SNAKEMAKE) --cores $(CORES) $(ARGS) --configfile config/thesis.yaml

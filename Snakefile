@@ -12,7 +12,7 @@ sys.path.insert(0, str(ROOT / "workflow" / "src"))
 
 import yaml
 
-from hopeworld import settings
+from hopeworld import checks, settings
 
 
 configfile: str(ROOT / "config" / "config.yaml")
@@ -22,7 +22,7 @@ configfile: str(ROOT / "config" / "config.yaml")
 FETCHED = yaml.safe_load((ROOT / "resources" / "weights.yaml").read_text())
 
 try:
-    study = settings.parse(config)
+    study = checks.parse(config)
     settings.require_weights(study.encoder.weights, FETCHED)
 except settings.SettingsError as error:
     # One line, without the place in this file that a WorkflowError would add.
@@ -33,14 +33,20 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/layout.smk"
+include: "workflow/rules/runs.smk"
 include: "workflow/rules/dependence.smk"
 include: "workflow/rules/simulation.smk"
 include: "workflow/rules/features.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/adaptation.smk"
+include: "workflow/rules/probing.smk"
+include: "workflow/rules/examples.smk"
 include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/verdict.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/stream_figures.smk"
+include: "workflow/rules/comparison_figures.smk"
+include: "workflow/rules/memory_figures.smk"
 include: "workflow/rules/targets.smk"
 include: "workflow/rules/report.smk"
 

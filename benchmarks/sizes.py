@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from hopeworld import settings
+from hopeworld import checks, settings
 from hopeworld.models.objective import TRANSITIONS
 from hopeworld.settings import Hope, Study, VitAC
 
@@ -76,7 +76,7 @@ def read_study(overlay: str) -> Study:
     """Read config/config.yaml with one overlay; raises `SettingsError`."""
     texts = [(ROOT / "config" / f"{name}.yaml").read_text() for name in ("config", overlay)]
     base, changes = (yaml.safe_load(text) for text in texts)
-    return settings.parse(_merged(base, changes))
+    return checks.parse(_merged(base, changes))
 
 
 def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

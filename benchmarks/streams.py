@@ -11,13 +11,16 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from benchmarks.contestant import Contestant, Repeat, Setting
 from benchmarks.predictors import NAMES, build, clip
 from benchmarks.sizes import SIZES
-from hopeworld.adaptation.protocol import Clip, Stream, StreamJob
-from hopeworld.adaptation.records import Place
+from hopeworld.adaptation.clips import Clips
+from hopeworld.adaptation.job import StreamJob
+from hopeworld.adaptation.probes import Probes
+from hopeworld.adaptation.protocol import Stream
 
 GROUP = "stream, one clip"
 OFF, ONLINE = "HOPE, CMS off", "HOPE, CMS online"
@@ -45,14 +48,16 @@ def play(setting: Setting, method: str, clips: int = 1, diagnosed: int = 0) -> R
     """Play `clips` clips of a stream, the first few of them diagnosed."""
     job = _job(setting, method, clips)
     depth = max(1, setting.size.depth // 2)
-    stream = Stream(job, build(job.method.model, setting, depth))
+    predictor = build(job.method.model, setting, depth)
+    stream = Stream(job, predictor, job.orders, Probes({}, setting.device))
     data = _clip(setting)
     numbers = [0] * diagnosed + [1] * (clips - diagnosed)
 
     def repeat() -> None:
         with setting.precision():
             for k in numbers:
-                stream.play(Place(k, "A1", 0), data)
+                stream.play(k, "A1", data)
+                stream.learner.end_clip()
 
     return repeat
 
@@ -61,11 +66,12 @@ def _job(setting: Setting, method: str, clips: int) -> StreamJob:
     """A stream that diagnoses clip 0 and none of the others, without files."""
     adaptation = setting.size.study.adaptation
     return StreamJob(
+        stream="main",
         name=method,
         method=adaptation.methods[method],
         settings=replace(adaptation, diagnose_every=max(2, clips)),
         seed=0,
-        order=0,
+        orders=(0,),
         weights=Path(),
         phases=(),
         probes={},
@@ -73,8 +79,8 @@ def _job(setting: Setting, method: str, clips: int) -> StreamJob:
     )
 
 
-def _clip(setting: Setting) -> Clip:
+def _clip(setting: Setting) -> Clips:
     latents, actions = clip(replace(setting, batch=1), setting.size.latents)
-    mask = torch.zeros(latents.shape[1:3], dtype=torch.bool, device=setting.device)
-    mask[:, : mask.shape[1] // 8] = True
-    return Clip(0, latents, actions, mask, mask)
+    mask = torch.zeros(1, *latents.shape[1:3], dtype=torch.bool)
+    mask[:, :, : mask.shape[2] // 8] = True
+    return Clips([0], latents, actions, mask, mask, np.zeros((1, setting.size.latents, 2)))

@@ -19,10 +19,18 @@ FIGURES = (
     "draw_online_loss",
     "draw_paired_gain",
     "draw_forgetting_recovery",
+    "draw_probe_curves",
+    "draw_recovery",
+    "draw_horizon",
+    "draw_physics_probe",
+    "draw_contrasts",
     "draw_titan_diagnostics",
+    "draw_cms_levels",
+    "draw_memory_geometry",
+    "draw_error_maps",
+    "draw_feature_maps",
 )
-USED = [("train", "a"), ("validation", "a"), ("stream_1", "a"), ("stream_2", "b")]
-USED += [("stream_3", "a"), ("probe", "a"), ("probe", "b")]
+TABLES = ("summarise_study", "join_memory", "decide_verdict")
 COUNT = re.compile(r"^(\w+) +(\d+)$")
 
 
@@ -85,18 +93,68 @@ def read_config(*names: str) -> dict:
     return config
 
 
-def running(config: dict) -> dict:
-    """The methods that a study runs: its contestants and their twins."""
-    methods, names = config["adaptation"]["methods"], config["adaptation"]["contestants"]
+def running(config: dict, stream: str = "main") -> dict:
+    """The methods that run a stream: its contestants and their twins."""
+    adaptation = config["adaptation"]
+    methods = adaptation["methods"]
+    names = adaptation["streams"][stream]["contestants"] or adaptation["contestants"]
     twins = [methods[name]["twin"] for name in names]
     return {name: methods[name] for name in methods if name in {*names, *twins}}
 
 
-def shard_count(config: dict, parts: list[tuple[str, str]] | None = None) -> int:
-    """How many shards some (split, domain) of a study have, or all of them."""
-    every = [(split, domain) for split in config["splits"] for domain in "ab"]
+def stream_jobs(config: dict, *models: str) -> int:
+    """How many jobs replay streams, of all methods or of those with some predictors."""
+    chosen = [
+        method
+        for stream in config["adaptation"]["runs"]
+        for method in running(config, stream).values()
+        if not models or method["model"] in models
+    ]
+    return len(chosen) * len(config["seeds"])
+
+
+def learning(config: dict) -> dict:
+    """The methods of the main stream that learn on it, without those of variants."""
+    methods = running(config).items()
+    return {n: m for n, m in methods if m["twin"] != n and m["model"] not in config["variants"]}
+
+
+def clip_parts(config: dict) -> set[tuple[str, str]]:
+    """Every (split, domain) that is simulated: all of A and B, of a severity what streams show."""
+    parts = {(split, domain) for split in config["splits"] for domain in "AB"}
+    return parts | {(s, d) for s, d in feature_parts(config) if d not in "AB"}
+
+
+def feature_parts(config: dict, tuning: bool = False) -> set[tuple[str, str]]:
+    """Every (split, domain) that is encoded for the streams, probes and trainings of a study."""
+    adaptation = config["adaptation"]
+    parts = {("probe", "A"), ("probe", "B")}
+    for name in adaptation["runs"]:
+        domains = adaptation["streams"][name]["domains"]
+        parts |= {(f"stream_{i}", domain) for i, domain in enumerate(domains, start=1)}
+        parts |= {("probe", domain) for domain in domains}
+    for domain in {d for one in trainings(config).values() for d in one["domains"]}:
+        parts |= {("train", domain), ("validation", domain)}
+    # The decoder of the object's centre is fitted on A.
+    parts |= {("train", "A"), ("validation", "A")}
+    if tuning or adaptation["rates"] == "tuned":
+        parts |= {("tuning_1", "A"), ("tuning_2", "B"), ("tuning_3", "A")}
+    return parts
+
+
+def trainings(config: dict) -> dict:
+    """How every predictor that the main stream runs is trained."""
+    models = {m["model"] for m in running(config).values()} - {"mean_map", "linear_extrapolation"}
+    changes = {name: variant["training"] for name, variant in config["variants"].items()}
+    return {name: config["training"] | changes.get(name, {}) for name in models}
+
+
+def shard_count(config: dict, parts: set[tuple[str, str]] | None = None) -> int:
+    """How many shards some (split, domain) of a study have, or all that are simulated."""
     size = config["store"]["clips_per_shard"]
-    return sum(-(-config["splits"][s][d] // size) for s, d in parts or every)
+    chosen = clip_parts(config) if parts is None else parts
+    counts = [config["splits"][s]["a" if d == "A" else "b"] for s, d in chosen]
+    return sum(-(-count // size) for count in counts)
 
 
 def rule_texts() -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -10,90 +10,53 @@ import pandas as pd
 
 from hopeworld import files, schema, settings
 from hopeworld.evaluation.summary import Outputs, Sources, SummaryJob
+from tests import synthetic_analysis, synthetic_training
+from tests.synthetic_truth import ABLATION as ABLATION
+from tests.synthetic_truth import (
+    CLIPS,
+    ENCODER,
+    EVALUATION,
+    FROZEN,
+    KINDS,
+    PERSISTENCE,
+    REGION_SCALE,
+    STREAMS,
+    TRUTHS,
+    VERDICT,
+    Truth,
+    gain_of,
+    method,
+    methods,
+)
 
-CLIPS = {"A1": 32, "B": 64, "A2": 48}
 PROBE_EVERY = 16
 DIAGNOSE_EVERY = 4
-FROZEN = {"A1": 0.195, "B": 0.344, "A2": 0.195}
-PERSISTENCE = {"A1": 0.30, "B": 0.46, "A2": 0.30}
-REGION_SCALE = {"object": 1.0, "background": 0.05, "all": 0.09}
 TRANSITIONS = 7
 
-EVALUATION = settings.Evaluation(
-    final_share=0.25, recovery_clips=10, recovery_margin=0.01, rolling_clips=8, confidence=0.95
-)
-ENCODER = settings.Encoder(weights="random", seed=0, mode="tubelet", dtype="bfloat16", batch=16)
 
-
-@dataclass(frozen=True)
-class Truth:
-    """What the metrics of a method must find; gain and excess in loss units, times in clips."""
-
-    model: str = "vit_ac"
-    twin: str = "vit_frozen"
-    base: float = 0.0
-    gain: float = 0.0
-    half_life: float = 8.0
-    excess: float = 0.0
-    recovery_half_life: float = 6.0
-    noise: float = 0.0
-
-
-TRUTHS = {
-    "vit_frozen": Truth(),
-    "vit_tta": Truth(gain=0.032, half_life=12.0, excess=0.029, noise=0.004),
-    "vit_tta_literal": Truth(gain=0.0, noise=0.004),
-    "hope_frozen": Truth("hope", "hope_frozen", base=-0.012),
-    "hope": Truth("hope", "hope_frozen", -0.012, 0.040, 5.0, 0.008, 3.0, 0.004),
-}
-# An ablation: HOPE alone, and a variant of it.
-ABLATION = {
-    "hope_frozen": TRUTHS["hope_frozen"],
-    "hope": TRUTHS["hope"],
-    "static_frozen": Truth("static", "static_frozen", base=-0.004),
-    "static": Truth("static", "static_frozen", -0.004, 0.020, 5.0, 0.008, 3.0, 0.004),
-}
-
-
-def method(truth: Truth, name: str) -> settings.Method:
-    """The settings of a contestant whose truth is given."""
-    frozen, is_vit = name == truth.twin, truth.model == "vit_ac"
-    adapts = is_vit and not frozen
-    return settings.Method(
-        model=truth.model,
-        adapt="layer_norm" if adapts else "none",
-        learning_rate=1e-2 if adapts else 0.0,
-        scope="per_clip" if frozen and not is_vit else "carry",
-        look_back_rate=0.0 if is_vit or frozen else 1.0,
-        twin=truth.twin,
-    )
-
-
-def methods(truths: dict[str, Truth] = TRUTHS) -> dict[str, settings.Method]:
-    """The contestants of the synthetic study."""
-    return {name: method(truth, name) for name, truth in truths.items()}
-
-
-def gain_of(truth: Truth, clips: dict[str, int]) -> np.ndarray:
-    """The true gain g of every clip of the stream."""
-    exposure = np.arange(1, clips["B"] + 1)
-    since = np.arange(clips["A2"])
-    rise = truth.gain * (1 - 2.0 ** (-exposure / truth.half_life))
-    decay = -truth.excess * 2.0 ** (-since / truth.recovery_half_life)
-    return np.concatenate([np.zeros(clips["A1"]), rise, decay])
+def identity(stream: str, name: str, seed: int, order: int) -> dict[str, object]:
+    """The columns that all rows of a run share."""
+    run = f"{stream}_{name}_seed{seed}_order{order}"
+    return {"run": run, "stream": stream, "seed": seed, "order": order, "method": name}
 
 
 def stream(
-    name: str, truth: Truth, seed: int = 0, order: int = 0, clips: dict[str, int] = CLIPS
+    name: str,
+    truth: Truth,
+    seed: int = 0,
+    order: int = 0,
+    clips: dict[str, int] = CLIPS,
+    plan: str = "main",
 ) -> pd.DataFrame:
-    """The stream table of one run, without `loss_frozen`."""
+    """The stream table of one run, without `loss_frozen`; `plan` is a name of `STREAMS`."""
     phase = np.repeat(list(clips), list(clips.values()))
-    count = len(phase)
+    domains = np.repeat([*STREAMS[plan], "B"][: len(clips)], list(clips.values()))
+    count, truth = len(phase), truth.within(plan)
     shared = np.random.default_rng([order, 1]).uniform(0.7, 1.3, count)
     own = np.random.default_rng([seed, order, len(name)])
-    frozen = shared * np.array([FROZEN[p] for p in phase]) + truth.base + 0.004 * seed
+    frozen = shared * np.array([FROZEN[d] for d in domains]) + truth.base + 0.004 * seed
     clip_loss = frozen - gain_of(truth, clips) + truth.noise * own.standard_normal(count)
-    copy = shared * np.array([PERSISTENCE[p] for p in phase])
+    copy = shared * np.array([PERSISTENCE[d] for d in domains])
     parts = [
         _rows(kind, t, region, phase, clip_loss, copy)
         for kind in ("online", "rollout")
@@ -103,10 +66,7 @@ def stream(
     rows = pd.concat(parts, ignore_index=True)
     adapts = truth.gain > 0
     rows = rows.assign(
-        run=f"{name}_seed{seed}_order{order}",
-        seed=seed,
-        order=order,
-        method=name,
+        **identity(plan, name, seed, order),
         grad_norm_pre=0.3 if adapts else np.nan,
         clipped=False,
         drift=0.001 * rows["k"] if adapts else 0.0,
@@ -136,46 +96,54 @@ def _rows(kind, t, region, phase, clip_loss, copy) -> pd.DataFrame:
 
 
 def probes(
-    name: str, truth: Truth, seed: int = 0, order: int = 0, clips: dict[str, int] = CLIPS
+    name: str,
+    truth: Truth,
+    seed: int = 0,
+    order: int = 0,
+    clips: dict[str, int] = CLIPS,
+    plan: str = "main",
 ) -> pd.DataFrame:
     """The probe table of one run: A forgets `excess` by the end of B, B gains `gain`."""
-    n1, n2 = clips["A1"], clips["A1"] + clips["B"]
-    end = sum(clips.values())
-    points = sorted({0, n1, n2, end, *range(0, end, PROBE_EVERY)})
+    truth, ends = truth.within(plan), np.cumsum(list(clips.values())).tolist()
+    n1, n2, *_, end = ends
     rows = []
-    for k in points:
+    for k in sorted({0, *ends, *range(0, end, PROBE_EVERY)}):
         seen = min(max(k - n1, 0), clips["B"])
         learnt = 1 - 2.0 ** (-seen / truth.half_life)
         back = 2.0 ** (-max(k - n2, 0) / truth.recovery_half_life)
         scale = (1 - 2.0 ** (-clips["B"] / truth.half_life)) if truth.excess else 1.0
-        on_a = FROZEN["A1"] + truth.base + truth.excess * learnt / scale * back
+        on_a = FROZEN["A"] + truth.base + truth.excess * learnt / scale * back
         on_b = FROZEN["B"] + truth.base - truth.gain * learnt * (0.5 + 0.5 * back)
-        phase = "start" if k == 0 else "A1" if k <= n1 else "B" if k <= n2 else "A2"
-        for domain, loss, copy in (("A", on_a, 0.30), ("B", on_b, 0.46)):
+        phase = list(clips)[np.searchsorted(ends, k)] if k else "start"
+        for domain, loss in (("A", on_a), ("B", on_b)):
             for region, factor in REGION_SCALE.items():
                 value = (loss + 0.004 * seed) * factor
-                rows.append((k, phase, domain, region, value, copy * factor))
+                rows.append((k, phase, domain, region, value, PERSISTENCE[domain] * factor))
     table = pd.DataFrame(rows, columns=["k", "phase", "domain", "region", "loss", "persistence"])
-    run = f"{name}_seed{seed}_order{order}"
-    table = table.assign(run=run, seed=seed, order=order, method=name)
-    return table[list(schema.PROBES)]
+    return table.assign(**identity(plan, name, seed, order))[list(schema.PROBES)]
 
 
 def memory(
-    name: str, truth: Truth, seed: int = 0, order: int = 0, clips: dict[str, int] = CLIPS
+    name: str,
+    truth: Truth,
+    seed: int = 0,
+    order: int = 0,
+    clips: dict[str, int] = CLIPS,
+    plan: str = "main",
 ) -> pd.DataFrame:
     """The memory table of one run: surprise rises at the change and falls, deltas grow."""
     columns = list(schema.MEMORY)
-    if truth.model == "vit_ac":
+    if KINDS[truth.model] != "hope":
         return pd.DataFrame(columns=columns)
     phase = np.repeat(list(clips), list(clips.values()))
+    domain = np.repeat([*STREAMS[plan], "B"][: len(clips)], list(clips.values()))
     noise = np.random.default_rng([seed, len(name)])
     carried = name != truth.twin
     rows = []
     for k in range(0, len(phase), DIAGNOSE_EVERY):
         since = k - clips["A1"]
-        jump = 0.3 * 2.0 ** (-since / 10) if phase[k] == "B" and carried else 0.0
-        jump += 0.3 if phase[k] == "B" and not carried else 0.0
+        jump = 0.3 * 2.0 ** (-since / 10) if domain[k] == "B" and carried else 0.0
+        jump += 0.3 if domain[k] == "B" and not carried else 0.0
         for t in (0, 3, 6):
             for layer in range(2):
                 wobble = 1 + 0.05 * noise.standard_normal()
@@ -194,64 +162,32 @@ def memory(
     table = pd.DataFrame(
         rows, columns=["k", "phase", "t", "layer", "head", "memory", "name", "value"]
     )
-    run = f"{name}_seed{seed}_order{order}"
-    return table.assign(run=run, seed=seed, order=order, method=name)[columns]
-
-
-def history(model: str, seed: int = 0, steps: int = 800) -> pd.DataFrame:
-    """The training history of one run: losses fall, the object skill passes the gate late."""
-    noise = np.random.default_rng([seed, len(model)])
-    rows = []
-    for step in range(0, steps + 1, 100):
-        progress = 1 - 2.0 ** (-step / (180 if model == "hope" else 240))
-        loss = 0.30 - 0.11 * progress + 0.003 * noise.standard_normal()
-        for name, value in (
-            ("teacher_forcing", loss),
-            ("persistence", 0.28),
-            ("mean_map", 0.40),
-            ("zero_action", 0.30 - 0.03 * progress),
-            ("shuffled_action", 0.30 - 0.02 * progress),
-        ):
-            rows += [(step, "validation", name, r, value * f) for r, f in REGION_SCALE.items()]
-        rows.append((step, "validation", "skill", "object", 1 - loss / 0.28))
-        without = 1 - (0.30 - 0.03 * progress) / 0.28
-        rows.append((step, "validation", "skill_zero_action", "object", without))
-        rows.append((step, "train", "loss", "all", loss * 0.09))
-        rows.append((step, "train", "learning_rate", "all", 1e-3))
-    table = pd.DataFrame(rows, columns=["step", "split", "name", "region", "value"])
-    return table.assign(model=model, seed=seed)[list(schema.HISTORY)]
-
-
-def gate(model: str, seed: int = 0, passed: bool = True) -> dict:
-    """The gate of one training run."""
-    return {
-        "model": model,
-        "seed": seed,
-        "step": 800,
-        "parameters": 1_220_000 if model == "vit_ac" else 1_230_000,
-        "skill": (0.31 if passed else 0.05) - (0.02 + 0.01 * seed) * (model == "static"),
-        "skill_zero_action": 0.02,
-        "lost_share": 0.9,
-        "passed": passed,
-        "thresholds": {"gate_skill": 0.2, "gate_action_share": 0.25},
-    }
+    return table.assign(**identity(plan, name, seed, order))[columns]
 
 
 def job(
     seeds: tuple[int, ...] = (0, 1),
-    orders: tuple[int, ...] = (0,),
+    orders: tuple[int, ...] = (0, 1),
     truths: dict[str, Truth] = TRUTHS,
+    clips: dict[str, int] = CLIPS,
+    streams: Collection[str] = tuple(STREAMS),
 ) -> SummaryJob:
     """The summary job of the synthetic study."""
-    models = {truth.model for truth in truths.values()}
+    models = sorted({truth.model for truth in truths.values()})
     return SummaryJob(
         study="synthetic",
         seeds=seeds,
         orders=orders,
         methods=methods(truths),
-        kinds={model: "vit_ac" if model == "vit_ac" else "hope" for model in sorted(models)},
+        streams={
+            name: settings.StreamPlan(STREAMS[name], tuple(clips.values()), tuple(truths))
+            for name in streams
+        },
+        kinds={model: KINDS[model] for model in models},
+        oracles=(),
         encoder=ENCODER,
         evaluation=EVALUATION,
+        verdict=VERDICT,
         episode_clips=4,
     )
 
@@ -262,32 +198,75 @@ def write_study(
     passed: bool = True,
     clips: dict[str, int] = CLIPS,
     truths: dict[str, Truth] = TRUTHS,
+    orders: tuple[int, ...] = (0, 1),
+    streams: Collection[str] = tuple(STREAMS),
 ) -> Sources:
-    """Write the files of every run of the synthetic study."""
-    found: dict[str, list[Path]] = {n: [] for n in ("streams", "probes", "memories")}
-    for name, truth in truths.items():
-        for seed in seeds:
-            at = folder / "adaptation" / f"{name}_seed{seed}_order0"
-            at.mkdir(parents=True)
-            for key, table in (
-                ("streams", stream(name, truth, seed, clips=clips)),
-                ("probes", probes(name, truth, seed, clips=clips)),
-                ("memories", memory(name, truth, seed, clips=clips)),
-            ):
-                path = at / {"streams": "stream", "memories": "memory"}.get(key, key)
-                table.to_parquet(path.with_suffix(".parquet"), index=False)
-                found[key].append(path.with_suffix(".parquet"))
-    histories, gates = [], []
-    for model in dict.fromkeys(truth.model for truth in truths.values()):
+    """Write the files of every run of the synthetic study, and the tables of its analysis."""
+    found: dict[str, list[Path]] = {n: [] for n in ("streams", "probes", "memories", "centres")}
+    found["costs"] = []
+    for plan in streams:
+        for name, truth in truths.items():
+            for seed in seeds:
+                at = folder / "adaptation" / plan / f"{name}_seed{seed}"
+                written = write_run(at, plan, name, truth, seed, orders, clips)
+                for key, path in written.items():
+                    found[key].append(path)
+    trained = [m for m in dict.fromkeys(t.model for t in truths.values()) if m != "mean_map"]
+    for key in ("histories", "gates"):
+        found[key] = []
+    for model in trained:
         for seed in seeds:
             at = folder / "training" / f"{model}_seed{seed}"
             at.mkdir(parents=True)
-            history(model, seed).to_parquet(at / "history.parquet", index=False)
-            files.write_json(at / "gate.json", gate(model, seed, passed))
-            histories.append(at / "history.parquet")
-            gates.append(at / "gate.json")
-    lists = {name: tuple(paths) for name, paths in found.items()}
-    return Sources(**lists, histories=tuple(histories), gates=tuple(gates))
+            synthetic_training.history(model, seed).to_parquet(at / "history.parquet", index=False)
+            files.write_json(at / "gate.json", synthetic_training.gate(model, seed, passed))
+            found["histories"].append(at / "history.parquet")
+            found["gates"].append(at / "gate.json")
+    synthetic_analysis.write(folder, methods(truths), seeds, orders)
+    return Sources(**{name: tuple(paths) for name, paths in found.items()})
+
+
+def write_run(
+    at: Path,
+    plan: str,
+    name: str,
+    truth: Truth,
+    seed: int,
+    orders: tuple[int, ...],
+    clips: dict[str, int],
+) -> dict[str, Path]:
+    """Write the files of one stream, method and seed, all orders in each."""
+    at.mkdir(parents=True)
+    paths = {}
+    for key, file, rows in (
+        ("streams", "stream", stream),
+        ("probes", "probes", probes),
+        ("memories", "memory", memory),
+        ("centres", "centres", centres),
+    ):
+        paths[key] = at / f"{file}.parquet"
+        parts = [rows(name, truth, seed, order, clips, plan) for order in orders]
+        pd.concat(parts, ignore_index=True).to_parquet(paths[key], index=False)
+    paths["costs"] = at / "cost.json"
+    files.write_json(paths["costs"], synthetic_analysis.cost(name, method(truth, name), seed))
+    return paths
+
+
+def centres(
+    name: str,
+    truth: Truth,
+    seed: int = 0,
+    order: int = 0,
+    clips: dict[str, int] = CLIPS,
+    plan: str = "main",
+) -> pd.DataFrame:
+    """The centre table of one run: predictions stop short in B, less so after learning."""
+    gain = gain_of(truth.within(plan), clips)
+    domains = np.repeat([*STREAMS[plan], "B"][: len(clips)], list(clips.values()))
+    short = np.where(domains == "B", 0.25, 0.05) + truth.base - 4.0 * gain
+    phase = np.repeat(list(clips), list(clips.values()))
+    table = synthetic_analysis.centres(phase, domains, short, order)
+    return table.assign(**identity(plan, name, seed, order))[list(schema.CENTRES)]
 
 
 def outputs(folder: Path) -> Outputs:
@@ -297,9 +276,14 @@ def outputs(folder: Path) -> Outputs:
         stream=tables / "stream.parquet",
         probes=tables / "probes.parquet",
         memory=tables / "memory.parquet",
+        centres=tables / "centres.parquet",
         history=tables / "history.parquet",
         final_losses_csv=tables / "final_losses.csv",
         final_losses_tex=tables / "final_losses.tex",
+        metrics_csv=tables / "metrics.csv",
+        metrics_tex=tables / "metrics.tex",
+        costs_csv=tables / "costs.csv",
+        costs_tex=tables / "costs.tex",
         gate=tables / "gate.csv",
         metrics=folder / "metrics.json",
     )

@@ -22,6 +22,7 @@ SIMULATION = Simulation(
     start_m=0.15,
     domain_a=Domain(friction_scale=1.0, mass_scale=1.0),
     domain_b=Domain(friction_scale=0.4, mass_scale=0.8),
+    severities={"friction": Domain(friction_scale=0.4, mass_scale=1.0)},
 )
 APPEARANCE = Appearance(
     shapes=("box", "slab", "cylinder", "disc"),

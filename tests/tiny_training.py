@@ -12,7 +12,7 @@ import torch
 import yaml
 from torch import nn
 
-from hopeworld import settings
+from hopeworld import checks, settings
 from hopeworld.models.build import build_predictor
 from hopeworld.models.predictor import Predictor, standardise
 from hopeworld.training.episodes import survey
@@ -109,7 +109,7 @@ class TinyPredictor(Predictor):
 def tiny_models() -> settings.Models:
     """Both predictors of the default study, as small as they get."""
     config = yaml.safe_load((Path(__file__).parents[1] / "config/config.yaml").read_text())
-    models = settings.parse(config).models
+    models = checks.parse(config).models
     vit_ac = dataclasses.replace(models.vit_ac, depth=1, width=24, heads=2)
     hope = dataclasses.replace(models.hope, depth=1, width=24, heads=2, cms_hidden=24)
     return settings.Models(vit_ac, hope)
@@ -118,6 +118,8 @@ def tiny_models() -> settings.Models:
 def tiny_training(**changes) -> settings.Training:
     """Ten steps over episodes of four clips; validations fall inside episodes."""
     training = settings.Training(
+        domains=("A",),
+        match="",
         steps=10,
         episodes_per_batch=2,
         learning_rate=1.0e-2,
@@ -143,14 +145,15 @@ def tiny_job(folder: Path, model: str, training: settings.Training, seed: int = 
         settings=getattr(tiny_models(), model),
         training=training,
         seed=seed,
-        train=ClipFiles((), ()),
-        validation=ClipFiles((), ()),
+        train=ClipFiles(()),
+        validation=ClipFiles(()),
         outputs=TrainOutputs(
             folder / "weights.safetensors",
             folder / "last.safetensors",
             folder / "history.parquet",
             folder / "gate.json",
         ),
+        target=None,
         checkpoint=folder / "checkpoint",
         device="cpu",
         code="0",

@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import json
 
 import pytest
 from tests.tiny_clips import shard_job
@@ -68,3 +69,26 @@ def test_costs_sums_the_jobs_of_a_rule_and_the_files_of_a_folder(tmp_path, capsy
 def test_costs_names_a_study_that_has_not_run(tmp_path, capsys):
     assert main(["costs", str(tmp_path)]) == 1
     assert "no benchmarks" in capsys.readouterr().err
+
+
+def test_export_keeps_tables_and_figures_with_their_provenance(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    results = tmp_path / "results"
+    for name in ("verdict.json", "tables/a.csv", "tables/a.parquet", "figures/b.png"):
+        (results / name).parent.mkdir(parents=True, exist_ok=True)
+        (results / name).write_text("{}")
+    assert main(["export", str(results), str(tmp_path / "kept")]) == 1
+    assert "no settings.json" in capsys.readouterr().err
+    (results / "settings.json").write_text('{"study": "verdict"}')
+    assert main(["export", str(results), str(tmp_path / "kept")]) == 0
+    kept = {str(p.relative_to(tmp_path / "kept")) for p in (tmp_path / "kept").rglob("*.*")}
+    assert kept == {
+        "verdict.json",
+        "settings.json",
+        "provenance.json",
+        "tables/a.csv",
+        "figures/b.png",
+    }
+    about = json.loads((tmp_path / "kept/provenance.json").read_text())
+    assert about["commit"] == "not a git checkout"
+    assert about["hardware"]["cores"] > 0

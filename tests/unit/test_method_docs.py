@@ -13,7 +13,7 @@ import torch
 from tests.small_models import GRID, HOPE, small
 from tests.snakemake_runs import ROOT, read_config
 
-from hopeworld import settings
+from hopeworld import checks, settings
 from hopeworld.models.build import build_predictor
 from hopeworld.models.hope.memory import unit
 from hopeworld.models.predictor import parameter_count
@@ -64,7 +64,7 @@ def test_the_table_of_symbols_is_not_empty():
 
 
 def test_every_switch_has_its_row_and_default():
-    defaults = settings.parse(read_config()).models.hope
+    defaults = checks.parse(read_config()).models.hope
     written = {}
     for keys, default, _ in rows("6."):
         written |= {key: default.strip('`"') for key in re.findall(r"`(\w+)`", keys)}
@@ -79,7 +79,7 @@ def test_every_switch_has_its_row_and_default():
 def test_sizes_are_those_of_the_studies():
     for name, depth, width, heads, *counts in rows("2."):
         overlays = [] if "config.yaml" in name else ["thesis"]
-        models = settings.parse(read_config(*overlays)).models
+        models = checks.parse(read_config(*overlays)).models
         pair = models.vit_ac, models.hope
         assert {(m.depth, m.width) for m in pair} == {(int(depth), int(width))}
         assert heads == f"{pair[0].heads} / {pair[1].heads}"
@@ -88,7 +88,7 @@ def test_sizes_are_those_of_the_studies():
 
 
 def test_half_lives_are_those_of_the_defaults():
-    hope = settings.parse(read_config()).models.hope
+    hope = checks.parse(read_config()).models.hope
     kept = torch.sigmoid(small_bias()).item()
     assert f"= {kept:.3f}$" in TEXT
     assert f"= {math.log(0.5) / math.log(kept):.0f}$ steps" in TEXT

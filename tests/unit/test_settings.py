@@ -16,16 +16,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.snakemake_runs import merged
 
-from hopeworld import settings
+from hopeworld import checks, settings
 from hopeworld.settings import SettingsError, Study
 
 CONFIG = Path(__file__).parents[2] / "config"
 DEFAULT = yaml.safe_load((CONFIG / "config.yaml").read_text())
-# One variant, so that every kind of key is there.
-DEFAULT["variants"] = {
-    "plain": {"of": "hope", "model": {"read": "before"}, "training": {"steps": 1200}}
-}
-OVERLAYS = ["smoke", "thesis", "ablation"]
+# One variant of a model's key, so that every kind of key is there.
+PLAIN = {"of": "hope", "model": {"read": "before"}, "training": {"steps": 1200}}
+DEFAULT["variants"] = {"plain": PLAIN} | DEFAULT["variants"]
+OVERLAYS = ["smoke", "thesis", "ablation", "verdict"]
 ONE_LINE = re.compile(r"config: [\w.()]+ = .+: .+; .+")
 REMOVED = object()
 
@@ -60,7 +59,7 @@ def at(path: tuple) -> Any:
 
 def assert_refused(config: Any, path: str) -> None:
     with pytest.raises(SettingsError) as caught:
-        settings.parse(config)
+        checks.parse(config)
     message = str(caught.value)
     assert "\n" not in message
     assert ONE_LINE.fullmatch(message), message
@@ -69,7 +68,8 @@ def assert_refused(config: Any, path: str) -> None:
 
 KEYS = paths(DEFAULT)
 # Keys that may be there or not: names, and what a variant changes.
-FREE = [p for p in KEYS if p[:2] in {("adaptation", "methods"), ("adaptation", "tuning")}]
+NAMED = {("adaptation", "methods"), ("adaptation", "tuning"), ("adaptation", "streams")}
+FREE = [p for p in KEYS if p[:2] in NAMED | {("simulation", "severities")}]
 FREE = [p for p in FREE if len(p) == 3] + [p for p in KEYS if p[0] == "variants" and len(p) == 2]
 CHANGES = [p for p in KEYS if p[0] == "variants" and len(p) == 4]
 REQUIRED = [p for p in KEYS if p not in FREE and p not in CHANGES]
@@ -100,11 +100,15 @@ WRONG = st.one_of(
 )
 
 
+MAY_BE_EMPTY = ("adaptive", "contestants", "not_inferior", "comparable", "gates")
+
+
 @given(st.sampled_from(LEAVES), WRONG)
 def test_a_value_of_the_wrong_type_is_refused(path, value):
     if value == "" and isinstance(at(path), str):
         value = 3
-    if value == [] and (path[-1] == "adaptive" or "tuning" in path):
+    runs = path[:2] != ("adaptation", "streams") or path[2] in DEFAULT["adaptation"]["runs"]
+    if value == [] and (path[-1] in MAY_BE_EMPTY or "tuning" in path or not runs):
         return
     assert_refused(edited(path, value), path[0])
 
@@ -124,7 +128,7 @@ def test_text_and_truth_are_no_numbers(path, value):
 
 def test_the_remedy_for_yaml_numbers_is_told():
     with pytest.raises(SettingsError, match=r"write 3.0e-4, with a point"):
-        settings.parse(edited(("training", "learning_rate"), "3e-4"))
+        checks.parse(edited(("training", "learning_rate"), "3e-4"))
 
 
 ANY = st.recursive(
@@ -149,14 +153,14 @@ ANY = st.recursive(
 def test_nothing_else_than_a_settings_error_ever_comes_out(path, value):
     study = None
     with contextlib.suppress(SettingsError):
-        study = settings.parse(edited(path, value))
+        study = checks.parse(edited(path, value))
     assert study is None or isinstance(study, Study)
 
 
 @pytest.mark.parametrize("config", [None, [], "text", {1: 2}, {}])
 def test_a_file_that_is_no_configuration_is_refused(config):
     with pytest.raises(SettingsError):
-        settings.parse(config)
+        checks.parse(config)
 
 
 def bounds(kind: type = Study, path: tuple = ()) -> list[tuple[tuple, dict]]:
@@ -213,7 +217,7 @@ def test_a_number_out_of_range_is_refused(bound, distance, upwards):
         (("splits", "train"), {"a": 254, "b": 0}, "multiple of simulation.episode_clips"),
         (("splits", "probe"), {"a": 0, "b": 16}, "needs clips"),
         (("splits", "stream_9"), {"a": 0, "b": 0}, "unknown"),
-        (("training", "episodes_per_batch"), 1000, "episodes are in splits.train.a"),
+        (("training", "episodes_per_batch"), 1000, "are in splits.train"),
         (("models", "hope", "heads"), 5, "multiple of heads"),
         (("models", "vit_ac", "heads"), 96, "fewer heads"),
         (("models", "hope", "cms_periods"), [4, 1], "ascending"),
@@ -235,7 +239,7 @@ def test_a_number_out_of_range_is_refused(bound, distance, upwards):
         (("variants", "plain", "model"), {"heads": 5}, "multiple of heads"),
         (("variants", "plain", "model"), {"cms_periods": [4, 1]}, "ascending"),
         (("variants", "plain", "training"), {"decay_share": 0.99}, "variants.plain.training"),
-        (("variants", "plain", "training"), {"episodes_per_batch": 999}, "in splits.train.a"),
+        (("variants", "plain", "training"), {"domains": ["C"]}, "variants.plain.training.domains"),
         (("variants", "plain", "training"), {"lr": 0.1}, "variants.plain.training.lr"),
         (("variants", "hope"), DEFAULT["variants"]["plain"], "neither vit_ac nor hope"),
         (("variants", "a/b"), DEFAULT["variants"]["plain"], "letters"),
@@ -243,24 +247,45 @@ def test_a_number_out_of_range_is_refused(bound, distance, upwards):
         (("adaptation", "tuning", "nobody"), [1.0], "adaptation.methods"),
         (("splits", "tuning_2", "b"), 0, "compares rates"),
         (("adaptation", "methods", "vit_tta", "look_back_rate"), 1.0, "look_back_rate: 0"),
+        (("adaptation", "tuning", "hope"), [1.0], "as many rates of each"),
+        (("adaptation", "tuning_seeds"), [7], "use some of seeds"),
+        (("adaptation", "methods", "mean_map", "adapt"), "layer_norm", "is a formula"),
+        (("adaptation", "methods", "vit_frozen", "reset"), "per_clip", "set it to never"),
+        (("adaptation", "runs"), ["placebo"], "list main"),
+        (("adaptation", "runs"), ["main", "other"], "names of adaptation.streams"),
+        (("adaptation", "streams", "main", "clips"), [24, 400, 32], "longer than its clips"),
+        (("adaptation", "streams", "main", "clips"), [24, 46, 32], "cuts an episode"),
+        (("adaptation", "streams", "main", "clips"), [24, 48], "not one per phase"),
+        (("adaptation", "streams", "main", "domains"), ["A", "A", "A"], "come back to A"),
+        (("adaptation", "streams", "main", "domains"), ["A", "B", "B"], "come back to A"),
+        (("adaptation", "streams", "main", "domains"), ["A", "ice", "A"], "no such domain"),
+        (("adaptation", "streams", "placebo", "contestants"), ["nobody"], "names that run"),
+        (("simulation", "severities", "mass", "mass_scale"), 0.1, "beyond domain_b"),
+        (("adaptation", "contestants"), ["vit_tta", "hope", "vit_on_b"], "domain B: give it clips"),
+        (("training", "match"), "lstm", "no such predictor"),
+        (("training", "domains"), [], "list A, B or both"),
+        (("verdict", "enabled"), True, "the study has 2; add seeds"),
+        (("verdict", "rule", "superior"), [], "nothing to win"),
+        (("figures", "methods"), ["nobody"], "names of adaptation.methods"),
         (("compute", "device"), "gpu", "use one of cpu, cuda"),
     ],
 )
 def test_an_impossible_setting_says_the_remedy(path, value, words):
     with pytest.raises(SettingsError, match=re.escape(words)):
-        settings.parse(edited(path, value))
+        checks.parse(edited(path, value))
 
 
 def with_variant(**changes) -> Study:
     """The default study with a variant of ViT-AC or HOPE."""
     variant = {"of": "hope", "model": {}, "training": {}} | changes
-    return settings.parse(edited(("variants", "one"), variant))
+    return checks.parse(edited(("variants", "one"), variant))
 
 
 def test_a_variant_differs_in_its_keys_alone():
     study = with_variant(model={"gate": "hard", "adaptive": []}, training={"steps": 7})
     changed = dataclasses.replace(study.models.hope, gate="hard", adaptive=())
-    assert settings.model_names(study) == ("vit_ac", "hope", "plain", "one")
+    assert settings.trained_names(study)[:3] == ("vit_ac", "hope", "plain")
+    assert settings.model_names(study)[-2:] == settings.CLOSED_FORM
     assert settings.model_settings(study, "one") == changed
     assert settings.model_kind(study, "one") == "hope"
     assert settings.training_settings(study, "one") == dataclasses.replace(study.training, steps=7)
@@ -280,25 +305,26 @@ def test_a_variant_of_the_vit_has_no_memory():
     methods = config["adaptation"]["methods"]
     methods["one"] = methods["hope"] | {"model": "one"}
     with pytest.raises(SettingsError, match=r"methods\.one = 'one': has no memory"):
-        settings.parse(config)
+        checks.parse(config)
 
 
 def test_contestants_run_with_their_twins_and_no_others():
     config = edited(("adaptation", "contestants"), ["hope", "vit_tta"])
-    running = settings.parse(config).adaptation.running
+    running = checks.parse(config).adaptation.running
     assert list(running) == ["hope_frozen", "hope", "vit_frozen", "vit_tta"]
 
 
 def test_an_empty_list_tunes_nothing_and_needs_no_clips():
     config = edited(("adaptation", "tuning"), {"vit_tta": [], "hope": []})
+    config["adaptation"]["tuning_seeds"] = []
     config["splits"]["tuning_1"]["a"] = 0
-    assert not any(settings.parse(config).adaptation.tuning.values())
+    assert not any(checks.parse(config).adaptation.tuning.values())
 
 
 @pytest.mark.parametrize("name", OVERLAYS)
 def test_overlays_are_complete_with_the_default(name):
     overlay = yaml.safe_load((CONFIG / f"{name}.yaml").read_text())
-    study = settings.parse(merged(DEFAULT, overlay))
+    study = checks.parse(merged(DEFAULT, overlay))
     assert study.study == name
 
 
@@ -317,7 +343,7 @@ def _value(config: dict, path: tuple) -> Any:
 
 def test_the_section_of_one_predictor_is_read_alone():
     hope = settings.read_model("hope", DEFAULT["models"]["hope"])
-    assert hope == settings.parse(DEFAULT).models.hope
+    assert hope == checks.parse(DEFAULT).models.hope
     with pytest.raises(SettingsError, match=r"models\.hope\.depth"):
         settings.read_model("hope", {})
     with pytest.raises(SettingsError, match="vit_ac, hope"):
@@ -330,3 +356,42 @@ def test_weights_are_random_a_known_name_or_a_path(tmp_path):
     for bad in ("vit", "", str(tmp_path / "missing")):
         with pytest.raises(SettingsError, match=r"encoder\.weights.*use random, one of vitl"):
             settings.require_weights(bad, {"vitl": {}})
+
+
+def verdict_study(**changes) -> dict:
+    """A configuration that gives a verdict."""
+    config = edited(("verdict", "enabled"), True)
+    return config | {"seeds": [0, 1, 2, 3, 4, 5], "orders": [0, 1]} | changes
+
+
+def test_a_verdict_needs_its_seeds_orders_contestants_and_placebo():
+    assert checks.parse(verdict_study()).verdict.enabled
+    for changes, words in (
+        ({"seeds": [0, 1]}, "the study has 2; add seeds, or set verdict.enabled: false"),
+        ({"orders": [0]}, "the study has 1; add orders"),
+    ):
+        with pytest.raises(SettingsError, match=re.escape(words)):
+            checks.parse(verdict_study(**changes))
+    config = verdict_study()
+    config["adaptation"] = config["adaptation"] | {"runs": ["main"]}
+    with pytest.raises(SettingsError, match="no placebo stream"):
+        checks.parse(config)
+    config["adaptation"] = DEFAULT["adaptation"] | {"contestants": ["hope"], "streams": {}}
+    config["adaptation"]["streams"] = copy.deepcopy(DEFAULT["adaptation"]["streams"])
+    config["adaptation"]["streams"]["placebo"]["contestants"] = []
+    with pytest.raises(SettingsError, match=r"verdict\.baseline = 'vit_tta': does not run"):
+        checks.parse(config)
+
+
+def test_a_stream_runs_its_own_contestants_with_their_twins():
+    adaptation = checks.parse(DEFAULT).adaptation
+    assert set(adaptation.running_in("main")) == set(adaptation.running)
+    placebo = list(adaptation.running_in("placebo"))
+    assert placebo == ["vit_frozen", "vit_tta", "hope_frozen", "hope"]
+
+
+def test_models_that_run_and_those_they_are_matched_with_are_trained():
+    config = edited(("training", "match"), "vit_ac")
+    config["adaptation"]["contestants"] = ["hope", "mean_map"]
+    config["adaptation"]["streams"]["placebo"]["contestants"] = []
+    assert settings.running_models(checks.parse(config)) == ["hope", "vit_ac"]

@@ -5,17 +5,21 @@ from __future__ import annotations
 import pytest
 from tests.snakemake_runs import (
     FIGURES,
-    USED,
+    TABLES,
     checkout,
+    feature_parts,
+    learning,
     overlay,
     plan,
     read_config,
     running,
     shard_count,
     snakemake,
+    stream_jobs,
+    trainings,
 )
 
-ONCE = (*FIGURES, "validate_clips", "summarise_study", "write_report")
+ONCE = (*FIGURES, *TABLES, "validate_clips", "write_report", "fit_decoder")
 
 
 @pytest.fixture(scope="module")
@@ -23,24 +27,43 @@ def clone(tmp_path_factory):
     return checkout(tmp_path_factory.mktemp("clone"))
 
 
-@pytest.mark.parametrize("overlays", [[], ["smoke"], ["thesis"], ["ablation"]])
+def sweep(config: dict) -> dict:
+    """The jobs of a sweep of rates, where a study takes its rates from one."""
+    adaptation = config["adaptation"]
+    if adaptation["rates"] == "given":
+        return {}
+    rates = sum(map(len, adaptation["tuning"].values()))
+    jobs = {"compare_rates": 1, "draw_learning_rates": 1}
+    return jobs | {"tune_method": rates * len(adaptation["tuning_seeds"])}
+
+
+def formulas(config: dict) -> dict:
+    """The jobs that make predictors which are formulas."""
+    made = {m["model"] for m in running(config).values()} & {"mean_map", "linear_extrapolation"}
+    return {"fit_closed_form": len(made) * len(config["seeds"])} if made else {}
+
+
+@pytest.mark.parametrize("overlays", [[], ["smoke"], ["thesis"], ["ablation"], ["verdict"]])
 def test_a_fresh_clone_plans_every_rule(clone, overlays):
     config = read_config(*overlays)
-    runs = len(config["seeds"]) * len(config["orders"])
-    methods = running(config)
-    extra = {"thesis": {"fetch_weights": 1}, "ablation": {"compare_variants": 1}}
+    seeds = len(config["seeds"])
+    variants = {"compare_variants": 1, "draw_variants": 1}
+    extra = {"thesis": {"fetch_weights": 1}, "ablation": variants}
     files = [f"config/{name}.yaml" for name in overlays]
     assert plan(clone, *(["--configfile", *files] if files else [])) == dict.fromkeys(ONCE, 1) | {
         "simulate_clips": shard_count(config),
-        "encode_clips": shard_count(config, USED),
-        "train_predictor": len({m["model"] for m in methods.values()}) * len(config["seeds"]),
-        "adapt_stream": len(methods) * runs,
-    } | extra.get("".join(overlays), {})
+        "encode_clips": shard_count(config, feature_parts(config)),
+        "train_predictor": len(trainings(config)) * seeds,
+        "adapt_stream": stream_jobs(config),
+        "analyse_memory": len(learning(config)) * seeds,
+        "predict_example": 2,
+    } | sweep(config) | formulas(config) | extra.get("".join(overlays), {})
 
 
 def test_shards_are_counted_by_hand_once():
     config = {"splits": {"train": {"a": 65, "b": 0}, "probe": {"a": 64, "b": 1}}}
-    assert shard_count(config | {"store": {"clips_per_shard": 64}}) == 2 + 0 + 1 + 1
+    parts = {("train", "A"), ("train", "B"), ("probe", "A"), ("probe", "B")}
+    assert shard_count(config | {"store": {"clips_per_shard": 64}}, parts) == 2 + 0 + 1 + 1
 
 
 def test_the_catalog_finds_the_same_jobs(clone):
@@ -93,6 +116,9 @@ def test_lint_finds_nothing(clone):
         ("simulation: {step_hz: 1000}", "multiple of frame_hz = 12"),
         ("splits: {probe: {a: 0}}", "splits.probe.a"),
         ("camera: 3", "camera = 3: not a section"),
+        ("adaptation: {contestants: [lstm]}", "names of adaptation.methods"),
+        ("adaptation: {streams: {main: {clips: [24, 480, 32]}}}", "longer than its clips"),
+        ("verdict: {enabled: true}", "the study has 2; add seeds"),
     ],
 )
 def test_a_wrong_setting_stops_before_any_job(clone, tmp_path, text, words):

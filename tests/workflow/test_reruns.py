@@ -8,40 +8,54 @@ from __future__ import annotations
 import pytest
 from tests.snakemake_runs import (
     FIGURES,
-    USED,
     checkout,
+    feature_parts,
+    learning,
     overlay,
     plan,
     read_config,
     running,
     shard_count,
     snakemake,
+    stream_jobs,
 )
 
 DRAWN = dict.fromkeys((*FIGURES, "write_report"), 1)
-SUMMARISED = DRAWN | {"summarise_study": 1}
+SUMMARISED = DRAWN | dict.fromkeys(("summarise_study", "join_memory", "decide_verdict"), 1)
 CONFIG = read_config()
-SEEDS, ORDERS = CONFIG["seeds"], CONFIG["orders"]
+SEEDS = CONFIG["seeds"]
 METHODS = running(CONFIG)
-RUNS = len(SEEDS) * len(ORDERS)
-HOPE_RUNS = RUNS * sum(method["model"] == "hope" for method in METHODS.values())
+STREAMS = CONFIG["adaptation"]["runs"]
 TRAINED = {"train_predictor": 2 * len(SEEDS)}
-ADAPTED = SUMMARISED | {"adapt_stream": RUNS * len(METHODS)}
-HOPE = SUMMARISED | {"train_predictor": len(SEEDS), "adapt_stream": HOPE_RUNS}
+ANALYSED = {"analyse_memory": len(learning(CONFIG)) * len(SEEDS), "predict_example": 2}
+ADAPTED = SUMMARISED | ANALYSED | {"adapt_stream": stream_jobs(CONFIG)}
+HOPE = SUMMARISED | {
+    "train_predictor": len(SEEDS),
+    "adapt_stream": stream_jobs(CONFIG, "hope"),
+    "analyse_memory": len(SEEDS),
+    "predict_example": 1,
+}
+ONE = {"adapt_stream": len(STREAMS) * len(SEEDS), "analyse_memory": len(SEEDS)}
 SHRUNK = CONFIG["splits"]["stream_3"]["a"] - CONFIG["simulation"]["episode_clips"]
 TTA = ("adaptation", "methods", "vit_tta", "learning_rate")
 PACKAGE = "workflow/src/hopeworld"
 VARIANT = """
 variants: {{static: {{of: hope, model: {model}, training: {training}}}}}
 adaptation:
-  contestants: [vit_tta, vit_tta_literal, hope, static]
+  contestants: [vit_tta, vit_force_scale, hope, static]
   methods:
     frozen: &one
-      {{model: static, adapt: none, learning_rate: 0.0, scope: per_clip, look_back_rate: 0.0,
+      {{model: static, adapt: none, learning_rate: 0.0, reset: per_clip, look_back_rate: 0.0,
       twin: frozen}}
-    static: {{<<: *one, scope: carry, look_back_rate: 1.0}}
+    static: {{<<: *one, reset: never, look_back_rate: 1.0}}
 """
-ADDED = {"train_predictor": len(SEEDS), "adapt_stream": 2 * RUNS, "compare_variants": 1}
+ADDED = {
+    "train_predictor": len(SEEDS),
+    "adapt_stream": 2 * len(SEEDS),
+    "analyse_memory": len(SEEDS),
+    "compare_variants": 1,
+    "draw_variants": 1,
+}
 
 
 def changed(*path: str) -> float:
@@ -85,24 +99,28 @@ def test_nothing_is_left_to_do(done):
         (f"models: {{hope: {{depth: {changed('models', 'hope', 'depth')}}}}}", HOPE),
         (
             f"adaptation: {{methods: {{vit_tta: {{learning_rate: {changed(*TTA)}}}}}}}",
-            SUMMARISED | {"adapt_stream": RUNS},
+            SUMMARISED | ONE | {"predict_example": 1},
         ),
+        ("evaluation: {rolling_clips: 5}", SUMMARISED),
+        ("verdict: {alpha: 0.01}", SUMMARISED),
+        ("adaptation: {runs: [main]}", SUMMARISED),
         (
             f"encoder: {{seed: {changed('encoder', 'seed')}}}",
-            ADAPTED | TRAINED | {"encode_clips": shard_count(CONFIG, USED)},
+            ADAPTED
+            | TRAINED
+            | {"encode_clips": shard_count(CONFIG, feature_parts(CONFIG))}
+            | {"fit_decoder": 1},
         ),
         (
             f"seeds: {[*SEEDS, 77]}",
-            SUMMARISED | {"train_predictor": 2, "adapt_stream": len(METHODS) * len(ORDERS)},
+            SUMMARISED
+            | {
+                "train_predictor": 2,
+                "adapt_stream": stream_jobs(CONFIG) // len(SEEDS),
+                "analyse_memory": len(learning(CONFIG)),
+            },
         ),
-        (
-            f"orders: {[*ORDERS, 77]}",
-            SUMMARISED | {"adapt_stream": len(METHODS) * len(SEEDS)},
-        ),
-        (
-            f"splits: {{stream_3: {{a: {SHRUNK}}}}}",
-            ADAPTED | {"simulate_clips": 1, "validate_clips": 1, "encode_clips": 1},
-        ),
+        (f"orders: {[*CONFIG['orders'], 77]}", ADAPTED),
     ],
 )
 def test_a_setting_reruns_what_depends_on_it(done, tmp_path, text, jobs):
@@ -114,11 +132,11 @@ def test_a_variant_adds_its_own_jobs_and_no_others(done, tmp_path):
     text = VARIANT.format(model="{adaptive: []}", training="{steps: 1200}")
     assert plan(done, *overlay(tmp_path, text)) == SUMMARISED | ADDED
     unused = "variants: {static: {of: hope, model: {adaptive: []}, training: {}}}"
-    assert plan(done, *overlay(tmp_path, unused)) == {"compare_variants": 1, "write_report": 1}
+    assert plan(done, *overlay(tmp_path, unused)) == {}
 
 
 def test_a_contestant_less_runs_nothing_again(done, tmp_path):
-    text = "adaptation: {contestants: [vit_tta, hope], tuning: {hope: []}}"
+    text = "adaptation: {contestants: [vit_tta, hope]}"
     assert plan(done, *overlay(tmp_path, text)) == SUMMARISED
 
 

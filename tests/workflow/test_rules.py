@@ -34,7 +34,7 @@ def test_outputs_and_inputs_have_names(name):
         r"^    (?:input|output):\n((?:        .*\n)+)", RULES[name], re.MULTILINE
     ):
         entries = [line for line in block.splitlines() if re.match(r" {8}[^ )]", line)]
-        assert all(re.match(r" {8}(\w+=|\*\*|rules\.|result\()", line) for line in entries)
+        assert all(re.match(r" {8}(\w+=|\*\*|rules\.|result\(|unpack\()", line) for line in entries)
 
 
 @pytest.mark.parametrize("name", sorted(set(RULES) - {"fetch_weights"}))
@@ -51,4 +51,4 @@ def test_nothing_about_the_machine_is_a_param(name):
 
 def test_files_stay_small():
     sizes = {path.name: len(path.read_text().splitlines()) for path in (*FILES, *SCRIPTS)}
-    assert {n: s for n, s in sizes.items() if s > (150 if n.endswith(".smk") else 25)} == {}
+    assert {n: s for n, s in sizes.items() if s > (150 if n.endswith(".smk") else 30)} == {}

@@ -9,9 +9,18 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
-from tests.snakemake_runs import FIGURES, ROOT, plan, read_config, running
+from tests.snakemake_runs import (
+    FIGURES,
+    ROOT,
+    learning,
+    plan,
+    read_config,
+    running,
+    stream_jobs,
+)
 
 from hopeworld import schema
+from hopeworld.settings import PHASES
 from hopeworld.video.clips import read_clip
 
 pytestmark = pytest.mark.slow
@@ -24,8 +33,8 @@ PARTS = {
     if count
 }
 METHODS = running(CONFIG)
+STREAMS = CONFIG["adaptation"]["streams"]
 RATES = [(name, rate) for name, rates in CONFIG["adaptation"]["tuning"].items() for rate in rates]
-STREAM = {"A1": ("stream_1", "a"), "B": ("stream_2", "b"), "A2": ("stream_3", "a")}
 
 
 @pytest.fixture
@@ -86,14 +95,15 @@ def test_a_training_leaves_its_history_and_its_gate(results, model):
     assert (folder / "weights.safetensors").stat().st_size > 1e5
 
 
-def test_the_stream_has_every_clip_of_every_method(results):
-    stream = pd.read_parquet(results / "tables/stream.parquet")
+@pytest.mark.parametrize("name", CONFIG["adaptation"]["runs"])
+def test_a_stream_has_every_clip_of_every_method(results, name):
+    stream = pd.read_parquet(results / "tables/stream.parquet").query("stream == @name")
     assert set(stream) == set(schema.STREAM)
-    assert set(stream["method"]) == set(METHODS)
+    assert set(stream["method"]) == set(running(CONFIG, name))
     online = stream[(stream["kind"] == "online") & (stream["region"] == "object")]
     clips = online.groupby(["method", "phase"])["k"].nunique()
-    for phase, (split, domain) in STREAM.items():
-        assert set(clips.xs(phase, level="phase")) == {CONFIG["splits"][split][domain]}
+    for phase, count in zip(PHASES, STREAMS[name]["clips"], strict=False):
+        assert set(clips.xs(phase, level="phase")) == {count}
     assert (stream.groupby(["method", "kind"])["t"].nunique() == 7).all()
     assert np.isfinite(online["loss"]).all()
 
@@ -133,7 +143,8 @@ def test_every_figure_has_its_three_files(results, name):
 def test_the_report_opens_offline_and_says_what_it_shows(results):
     page = (results / "report.html").read_text()
     assert re.findall(r"<(?:script|link|img)[^>]+(?:src|href)=\\?[\"']https?://", page) == []
-    for words in ("<h1>Gate</h1>", "not pretrained", "1 Gate", "2 Figures", "3 Tables", "Commit"):
+    titles = ("<h1>The question</h1>", "<h1>Gate</h1>", "1 Gate", "2 Figures", "3 Tables", "Commit")
+    for words in (*titles, "no verdict: n = 1 &lt; 6", "not pretrained"):
         assert words in page
     metrics = json.loads((results / "metrics.json").read_text())
     for gate in metrics["gate"]["runs"]:
@@ -144,7 +155,8 @@ def test_the_report_opens_offline_and_says_what_it_shows(results):
 
 
 def test_every_job_left_a_log_and_a_benchmark(results):
-    jobs = 2 * len(PARTS) + 2 + len(METHODS) + len(RATES) + len(FIGURES) + 4
+    learnt = 3 * len(learning(CONFIG)) - 1
+    jobs = 2 * len(PARTS) + 2 + stream_jobs(CONFIG) + len(RATES) + len(FIGURES) + 4 + learnt
     extra = sum(PARTS[part] > CONFIG["store"]["clips_per_shard"] for part in PARTS)
     for folder, ending in (("logs", "log"), ("benchmarks", "tsv")):
         found = {p.relative_to(results / folder) for p in (results / folder).rglob(f"*.{ending}")}

@@ -14,14 +14,15 @@ QUESTION = """
 variants:
   static: {of: hope, model: {adaptive: []}, training: {steps: 8, single_clip_share: 1.0}}
 adaptation:
-  contestants: [vit_tta, vit_tta_literal, hope, static]
+  contestants: [vit_tta, vit_force_scale, hope, mean_map, static]
   methods:
     static_frozen: &frozen
-      {model: static, adapt: none, learning_rate: 0.0, scope: per_clip, look_back_rate: 0.0,
+      {model: static, adapt: none, learning_rate: 0.0, reset: per_clip, look_back_rate: 0.0,
       twin: static_frozen}
-    static: {<<: *frozen, scope: carry, look_back_rate: 30.0}
+    static: {<<: *frozen, reset: never, look_back_rate: 30.0}
 """
 JOBS = {"train_predictor": 1, "adapt_stream": 2, "summarise_study": 1, "compare_variants": 1}
+JOBS |= {"decide_verdict": 1}
 
 
 def test_a_variant_is_trained_streamed_and_compared_and_nothing_else_runs(run, tmp_path):
@@ -37,7 +38,7 @@ def test_a_variant_is_trained_streamed_and_compared_and_nothing_else_runs(run, t
     assert set(history["model"]) == {"static"}
     assert history["step"].max() == 8
     table = pd.read_csv(run.results / "tables/ablation.csv").set_index("method")
-    assert list(table.index) == ["vit_tta", "vit_tta_literal", "hope", "static"]
+    assert list(table.index) == ["vit_tta", "vit_force_scale", "hope", "mean_map", "static"]
     assert table.loc["static", "change"] == "adaptive: [], steps: 8, single_clip_share: 1"
     assert table.loc["static", "parameters"] < table.loc["hope", "parameters"]
     assert table["gain_B"].notna().all()

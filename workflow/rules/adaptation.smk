@@ -1,45 +1,72 @@
-"""Adaptation: every method on the stream A1, B, A2, once per seed and order; rates on their own."""
+"""Adaptation: every method on every stream, once per seed; rates on a stream of their own."""
+
+
+rule fit_closed_form:
+    input:
+        features=features(("train", "A")),
+        tables=tables(("train", "A")),
+    output:
+        weights=result("training/{formula}_seed{seed}/weights.safetensors"),
+    log:
+        log_of("fit_closed_form/{formula}_seed{seed}"),
+    benchmark:
+        benchmark_of("fit_closed_form/{formula}_seed{seed}")
+    wildcard_constraints:
+        formula="|".join(settings.CLOSED_FORM),
+    conda:
+        "../../envs/predictor.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=20,
+        gpu=0,
+        disk_mb=10,
+    params:
+        formula=lambda wildcards: wildcards.formula,
+        code=fingerprint("hopeworld.models.closed_form"),
+    message:
+        "Fit {wildcards.formula}"
+    script:
+        "../scripts/fit_closed_form.py"
 
 
 rule adapt_stream:
     input:
+        unpack(stream_clips),
         weights=trained_weights,
-        a1_features=features(STREAM[0]),
-        a1_tables=tables(STREAM[0]),
-        b_features=features(STREAM[1]),
-        b_tables=tables(STREAM[1]),
-        a2_features=features(STREAM[2]),
-        a2_tables=tables(STREAM[2]),
-        probe_a_features=features(PROBE[0]),
-        probe_a_tables=tables(PROBE[0]),
-        probe_b_features=features(PROBE[1]),
-        probe_b_tables=tables(PROBE[1]),
+        decoder=result("probing/decoder.safetensors"),
+        rates=tuned_rates,
     output:
-        stream=result("adaptation/{method}_seed{seed}_order{order}/stream.parquet"),
-        probes=result("adaptation/{method}_seed{seed}_order{order}/probes.parquet"),
-        memory=result("adaptation/{method}_seed{seed}_order{order}/memory.parquet"),
+        stream=result("adaptation/{stream}/{method}_seed{seed}/stream.parquet"),
+        probes=result("adaptation/{stream}/{method}_seed{seed}/probes.parquet"),
+        memory=result("adaptation/{stream}/{method}_seed{seed}/memory.parquet"),
+        centres=result("adaptation/{stream}/{method}_seed{seed}/centres.parquet"),
+        cost=result("adaptation/{stream}/{method}_seed{seed}/cost.json"),
+        states=directory(result("adaptation/{stream}/{method}_seed{seed}/states")),
     log:
-        log_of("adapt_stream/{method}_seed{seed}_order{order}"),
+        log_of("adapt_stream/{stream}/{method}_seed{seed}"),
     benchmark:
-        benchmark_of("adapt_stream/{method}_seed{seed}_order{order}")
+        benchmark_of("adapt_stream/{stream}/{method}_seed{seed}")
     conda:
         "../../envs/predictor.yaml"
     # One thread: the runs are many and small, and sums have one order.
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=120,
+        mem_mb=4000,
+        runtime=240,
         gpu=GPU,
-        disk_mb=200,
+        disk_mb=500,
     params:
+        stream=lambda wildcards: wildcards.stream,
         method=lambda wildcards: wildcards.method,
         seed=lambda wildcards: int(wildcards.seed),
-        order=lambda wildcards: int(wildcards.order),
-        adaptation=method_section,
-        parts=["a1", "b", "a2", "probe_a", "probe_b"],
-        code=lambda wildcards: model_code("hopeworld.adaptation.protocol", model_of(wildcards)),
+        orders=list(study.orders),
+        probes=lambda wildcards: [domain for _, domain in probes(wildcards.stream)],
+        adaptation=run_section,
+        tuned_as=tuned_as,
+        code=lambda wildcards: model_code("hopeworld.adaptation.run", model_of(wildcards)),
     message:
-        "Adapt {wildcards.method}, seed {wildcards.seed}, order {wildcards.order}"
+        "Run {wildcards.method}, seed {wildcards.seed}, on the stream {wildcards.stream}"
     script:
         "../scripts/adapt_stream.py"
 
@@ -74,8 +101,7 @@ rule tune_method:
         rate=lambda wildcards: float(wildcards.rate),
         seed=lambda wildcards: int(wildcards.seed),
         adaptation=method_section,
-        parts=["a1", "b", "a2"],
-        code=lambda wildcards: model_code("hopeworld.adaptation.protocol", model_of(wildcards)),
+        code=lambda wildcards: model_code("hopeworld.adaptation.run", model_of(wildcards)),
     message:
         "Tune {wildcards.method}, rate {wildcards.rate}, seed {wildcards.seed}"
     script:
@@ -87,6 +113,7 @@ rule compare_rates:
         streams=tuning_runs("tuning/{method}_rate{rate}_seed{seed}/stream.parquet"),
     output:
         table=result("tables/tuning.csv"),
+        rates=result("tables/tuned_rates.json"),
     log:
         log_of("compare_rates"),
     benchmark:
@@ -101,7 +128,7 @@ rule compare_rates:
         disk_mb=10,
     params:
         tuning=section("adaptation")["tuning"],
-        seeds=list(study.seeds),
+        seeds=list(study.adaptation.tuning_seeds),
         code=fingerprint("hopeworld.evaluation.tuning"),
     message:
         "Compare the rates on the tuning stream"

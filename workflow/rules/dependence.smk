@@ -5,7 +5,7 @@ import hashlib
 import json
 from dataclasses import asdict
 
-from hopeworld.evaluation.labels import drawn
+from hopeworld.figures.claims import claims
 from hopeworld.provenance import closure, fingerprint, run_manifest
 
 PREDICTORS = {"vit_ac": "hopeworld.models.vit_ac", "hope": "hopeworld.models.hope.model"}
@@ -32,15 +32,46 @@ def model_section(wildcards):
     return asdict(settings.model_settings(study, wildcards.model))
 
 
+def training_clips(wildcards):
+    """The feature shards and clip tables that a training reads, by split and domain."""
+    training = settings.training_settings(study, wildcards.model)
+    parts = [(s, d) for s in ("train", "validation") for d in training.domains]
+    kinds = {"features": features, "tables": tables}
+    return {f"{s}_{d}_{kind}": of((s, d)) for s, d in parts for kind, of in kinds.items()}
+
+
+def matched_gate(wildcards):
+    """The gate of the training whose skill a training stops at; none where it takes all steps."""
+    match = settings.training_settings(study, wildcards.model).match
+    if match in ("", wildcards.model):
+        return []
+    return [result(f"training/{match}_seed{wildcards.seed}/gate.json")]
+
+
+def clip_simulation(wildcards):
+    """The physics that a clip depends on: no severity but its own."""
+    known = section("simulation")["severities"]
+    own = {name: known[name] for name in known if name == wildcards.domain}
+    return section("simulation") | {"severities": own}
+
+
 def training_section(wildcards):
     """How the job's predictor is trained."""
     return asdict(settings.training_settings(study, wildcards.model))
 
 
-def methods_section(names):
-    """The settings of adaptation with some methods and no others."""
-    methods = {name: section("adaptation")["methods"][name] for name in names}
-    return section("adaptation") | {"contestants": list(names), "methods": methods, "tuning": {}}
+def methods_section(names, streams=()):
+    """The settings of adaptation with some methods and streams and no others, untuned."""
+    whole = section("adaptation")
+    return whole | {
+        "contestants": list(names),
+        "methods": {name: whole["methods"][name] for name in names},
+        "runs": list(streams),
+        "streams": {name: whole["streams"][name] for name in streams},
+        "rates": "given",
+        "tuning": {},
+        "tuning_seeds": [],
+    }
 
 
 def method_section(wildcards):
@@ -48,24 +79,33 @@ def method_section(wildcards):
     return methods_section([wildcards.method])
 
 
+def run_section(wildcards):
+    """The settings of adaptation with the job's method and stream and no others."""
+    return methods_section([wildcards.method], [wildcards.stream])
+
+
 @functools.cache
 def model_code(module, model):
-    """The fingerprint of `module` in a job that runs one kind of predictor and never the other."""
-    needed = closure(PREDICTORS[settings.model_kind(study, model)])
+    """The fingerprint of `module` in a job that runs one kind of predictor and no other."""
+    kind = settings.model_kind(study, model)
+    needed = closure(PREDICTORS[kind]) if kind in PREDICTORS else ()
     others = [other for other in PREDICTORS.values() if other not in needed]
     return fingerprint(module, without=others)
 
 
+def read_made(path):
+    """A JSON file of this study; {} before it is made."""
+    path = Path(result(path))
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
 def findings():
-    """What the captions of the report say of the metrics; empty before there are any."""
-    path = Path(result("metrics.json"))
-    metrics = json.loads(path.read_text()) if path.exists() else {}
+    """What the captions of the report say was found; empty before there are metrics."""
+    metrics = read_made("metrics.json")
     if "models" not in metrics:
         return {}
-    shown = drawn(metrics["models"], metrics["kinds"])
-    adapting = [name for name in shown if metrics["twins"][name] != name]
-    gains = {name: metrics["methods"][name]["adaptation_gain"]["mean"] for name in adapting}
-    return {"gate": metrics["gate"], "gains": gains}
+    sentences = claims(Path(result("figures")))
+    return {"gate": metrics["gate"], "methods": metrics["methods"], "claims": sentences}
 
 
 def captions_hash():
@@ -75,4 +115,7 @@ def captions_hash():
 
 
 # For the captions of the report alone: no rule has any of it in its params.
-config["report"] = run_manifest(ROOT, dict(config), VERSIONS) | {"found": findings()}
+config["report"] = run_manifest(ROOT, dict(config), VERSIONS) | {
+    "found": findings(),
+    "verdict": read_made("verdict.json"),
+}

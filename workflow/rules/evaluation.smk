@@ -1,11 +1,38 @@
 """Evaluation: the tables of all runs joined, metrics and gates; variants compared."""
 
 
+def stream_plans():
+    """The streams of the study; the contestants of each, twins too."""
+    running = study.adaptation.running_in
+    return {
+        name: asdict(plan) | {"contestants": list(running(name))} for name, plan in STREAMS.items()
+    }
+
+
+def running_methods():
+    """The methods of all streams."""
+    return {name: None for stream in STREAMS for name in study.adaptation.running_in(stream)}
+
+
+def predictor_kinds():
+    """What every predictor of the study is, trained or a formula."""
+    named = (study.adaptation.methods[name].model for name in running_methods())
+    return {name: settings.model_kind(study, name) for name in sorted({*named, *used_models()})}
+
+
+def trained_on_b():
+    """The predictors that are trained on B alone."""
+    trained = {name: settings.training_settings(study, name) for name in used_models()}
+    return [name for name, training in trained.items() if training.domains == ("B",)]
+
+
 rule summarise_study:
     input:
-        streams=runs("adaptation/{method}_seed{seed}_order{order}/stream.parquet"),
-        probes=runs("adaptation/{method}_seed{seed}_order{order}/probes.parquet"),
-        memories=runs("adaptation/{method}_seed{seed}_order{order}/memory.parquet"),
+        streams=runs("adaptation/{stream}/{method}_seed{seed}/stream.parquet"),
+        probes=runs("adaptation/{stream}/{method}_seed{seed}/probes.parquet"),
+        memories=runs("adaptation/{stream}/{method}_seed{seed}/memory.parquet"),
+        centres=runs("adaptation/{stream}/{method}_seed{seed}/centres.parquet"),
+        costs=runs("adaptation/{stream}/{method}_seed{seed}/cost.json", ["main"]),
         histories=trainings("training/{model}_seed{seed}/history.parquet"),
         gates=trainings("training/{model}_seed{seed}/gate.json"),
         validity=result("validity.json"),
@@ -13,6 +40,7 @@ rule summarise_study:
         stream=result("tables/stream.parquet"),
         probes=result("tables/probes.parquet"),
         memory=result("tables/memory.parquet"),
+        centres=result("tables/centres.parquet"),
         history=result("tables/history.parquet"),
         final_losses_csv=report(
             result("tables/final_losses.csv"),
@@ -21,6 +49,20 @@ rule summarise_study:
             labels={"table": "T1 final losses", "format": "CSV"},
         ),
         final_losses_tex=result("tables/final_losses.tex"),
+        metrics_csv=report(
+            result("tables/metrics.csv"),
+            caption="../report/metrics.rst",
+            category="3 Tables",
+            labels={"table": "T2 metrics", "format": "CSV"},
+        ),
+        metrics_tex=result("tables/metrics.tex"),
+        costs_csv=report(
+            result("tables/costs.csv"),
+            caption="../report/costs.rst",
+            category="3 Tables",
+            labels={"table": "T3 costs", "format": "CSV"},
+        ),
+        costs_tex=result("tables/costs.tex"),
         gate=report(
             result("tables/gate.csv"),
             caption="../report/gate.rst",
@@ -36,18 +78,21 @@ rule summarise_study:
         "../../envs/evaluation.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=8000,
+        runtime=60,
         gpu=0,
-        disk_mb=1000,
+        disk_mb=2000,
     params:
         study=study.study,
         seeds=list(study.seeds),
         orders=list(study.orders),
-        methods=methods_section(CONTESTANTS)["methods"],
-        kinds={name: settings.model_kind(study, name) for name in used_models()},
+        methods=methods_section(running_methods())["methods"],
+        streams=stream_plans(),
+        kinds=predictor_kinds(),
+        oracles=trained_on_b(),
         encoder=section("encoder"),
         evaluation=section("evaluation"),
+        verdict=section("verdict"),
         episode_clips=study.simulation.episode_clips,
         code=fingerprint("hopeworld.evaluation.summary"),
     message:
@@ -64,7 +109,7 @@ rule compare_variants:
             result("tables/ablation.csv"),
             caption="../report/ablation.rst",
             category="3 Tables",
-            labels={"table": "T2 ablation", "format": "CSV"},
+            labels={"table": "ablation", "format": "CSV"},
         ),
         tex=result("tables/ablation.tex"),
     log:
@@ -84,7 +129,7 @@ rule compare_variants:
         models=section("models"),
         training=section("training"),
         variants=asdict(study)["variants"],
-        methods=methods_section(CONTESTANTS)["methods"],
+        methods=methods_section(study.adaptation.running_in("main"))["methods"],
         code=fingerprint("hopeworld.evaluation.ablation"),
     message:
         "Compare the variants"

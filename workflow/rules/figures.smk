@@ -1,4 +1,4 @@
-"""Figures of the study itself: the protocol, the clips, the training."""
+"""Figures of the study itself: the protocol, the clips, the training, its variants."""
 
 
 rule draw_protocol:
@@ -20,7 +20,7 @@ rule draw_protocol:
     params:
         figures=section("figures"),
         simulation=section("simulation"),
-        adaptation=methods_section(CONTESTANTS),
+        adaptation=methods_section(CONTESTANTS, STREAMS),
         probe=asdict(study.splits["probe"]),
         code=fingerprint("hopeworld.figures.protocol"),
     message:
@@ -82,3 +82,27 @@ rule draw_training_curves:
         "Draw the training curves"
     script:
         "../scripts/draw_training_curves.py"
+
+
+rule draw_variants:
+    input:
+        ablation=result("tables/ablation.csv"),
+        metrics=result("metrics.json"),
+    output:
+        **figure_files("variants"),
+    log:
+        log_of("draw_variants"),
+    benchmark:
+        benchmark_of("draw_variants")
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        **DRAWING,
+    params:
+        figures=section("figures"),
+        code=fingerprint("hopeworld.figures.variants"),
+    message:
+        "Draw what each switch does"
+    script:
+        "../scripts/draw_variants.py"

@@ -1,24 +1,26 @@
-"""Where files are, and which shards, trainings and runs there are."""
+"""Where files are, and which shards there are."""
 
 import math
 import os
 
-from hopeworld.settings import CLIP_FRAMES, PATCH_PX, SPLITS, TUBELET_FRAMES, model_names
+from hopeworld.settings import CLIP_FRAMES, PATCH_PX, SPLITS, TUBELET_FRAMES
 
 RESULTS = f"results/{study.study}"
 RESOURCES = os.path.relpath(ROOT / "resources")
-DOMAINS = ("A", "B")
-STREAM = (("stream_1", "A"), ("stream_2", "B"), ("stream_3", "A"))
+DOMAINS = ("A", "B", *study.simulation.severities)
 TUNING = (("tuning_1", "A"), ("tuning_2", "B"), ("tuning_3", "A"))
 PROBE = (("probe", "A"), ("probe", "B"))
 CONTESTANTS = study.adaptation.running
+STREAMS = {name: study.adaptation.streams[name] for name in study.adaptation.runs}
+TRAINED = settings.trained_names(study)
 
 
 wildcard_constraints:
     domain="|".join(DOMAINS),
     split="|".join(SPLITS),
     shard=r"\d{5}",
-    model="|".join(model_names(study)),
+    model="|".join(settings.model_names(study)),
+    stream="|".join(study.adaptation.streams),
     method="|".join(study.adaptation.methods),
     seed=r"\d+",
     order=r"\d+",
@@ -43,12 +45,25 @@ def benchmark_of(job):
 
 def clip_count(split, domain):
     """How many clips a split has in a domain."""
-    return getattr(study.splits[split], domain.lower())
+    return settings.phase_clips(study, split, domain)
+
+
+def phases(stream):
+    """The (split, domain) of every phase of a stream."""
+    return [(f"stream_{i}", d) for i, d in enumerate(STREAMS[stream].domains, start=1)]
+
+
+def probes(stream):
+    """The (split, domain) that a stream is probed with: A, and what its second phase shows."""
+    other = STREAMS[stream].domains[1]
+    return [("probe", "A"), ("probe", "B" if other == "A" else other)]
 
 
 def all_parts():
-    """Every (split, domain) that has clips."""
-    return [(s, d) for s in SPLITS for d in DOMAINS if clip_count(s, d)]
+    """Every (split, domain) that has clips; of a severity, those that a stream shows."""
+    own = [(s, d) for s in SPLITS for d in ("A", "B") if clip_count(s, d)]
+    shown = [part for stream in STREAMS for part in (*phases(stream), *probes(stream))]
+    return list(dict.fromkeys([*own, *shown]))
 
 
 def shards(split, domain):
@@ -93,41 +108,6 @@ def encoder_weights(wildcards):
     if weights == "random":
         return []
     return weights_record(weights) if weights in FETCHED else weights
-
-
-def model_of(wildcards):
-    """The predictor of a method."""
-    return study.adaptation.methods[wildcards.method].model
-
-
-def trained_weights(wildcards):
-    """The predictor that a run of the stream starts from."""
-    return result(f"training/{model_of(wildcards)}_seed{wildcards.seed}/weights.safetensors")
-
-
-def used_models():
-    """The predictors of all contestants."""
-    return sorted({method.model for method in CONTESTANTS.values()})
-
-
-def trainings(pattern):
-    """A path of every training that a contestant uses; holds {model} and {seed}."""
-    return expand(result(pattern), model=used_models(), seed=study.seeds)
-
-
-def runs(pattern):
-    """A path of every run of the stream; holds {method}, {seed} and {order}."""
-    return expand(result(pattern), method=CONTESTANTS, seed=study.seeds, order=study.orders)
-
-
-def tuning_runs(pattern):
-    """A path of every run on the tuning stream; holds {method}, {rate} and {seed}."""
-    return [
-        result(pattern.format(method=method, rate=f"{rate:g}", seed=seed))
-        for method, rates in study.adaptation.tuning.items()
-        for rate in rates
-        for seed in study.seeds
-    ]
 
 
 def figure_files(name):

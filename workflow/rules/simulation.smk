@@ -21,7 +21,7 @@ rule simulate_clips:
         split=lambda wildcards: wildcards.split,
         domain=lambda wildcards: wildcards.domain,
         clips=shard_range,
-        simulation=section("simulation"),
+        simulation=clip_simulation,
         appearance=section("appearance"),
         camera=section("camera"),
         code=fingerprint("hopeworld.simulation.shards"),

@@ -1,4 +1,4 @@
-"""Figures of the stream: losses, gains, forgetting, memories."""
+"""Figures of the streams: losses, gains, forgetting, recovery."""
 
 
 rule draw_online_loss:
@@ -74,16 +74,16 @@ rule draw_forgetting_recovery:
         "../scripts/draw_forgetting_recovery.py"
 
 
-rule draw_titan_diagnostics:
+rule draw_probe_curves:
     input:
-        memory=result("tables/memory.parquet"),
+        probes=result("tables/probes.parquet"),
         metrics=result("metrics.json"),
     output:
-        **figure_files("titan_diagnostics"),
+        **figure_files("probe_curves"),
     log:
-        log_of("draw_titan_diagnostics"),
+        log_of("draw_probe_curves"),
     benchmark:
-        benchmark_of("draw_titan_diagnostics")
+        benchmark_of("draw_probe_curves")
     conda:
         "../../envs/figures.yaml"
     threads: 1
@@ -91,8 +91,33 @@ rule draw_titan_diagnostics:
         **DRAWING,
     params:
         figures=section("figures"),
-        code=fingerprint("hopeworld.figures.titan_diagnostics"),
+        code=fingerprint("hopeworld.figures.probe_curves"),
     message:
-        "Draw the diagnostics of the memories"
+        "Draw the loss on held-out clips"
     script:
-        "../scripts/draw_titan_diagnostics.py"
+        "../scripts/draw_probe_curves.py"
+
+
+rule draw_recovery:
+    input:
+        stream=result("tables/stream.parquet"),
+        metrics=result("metrics.json"),
+    output:
+        **figure_files("recovery"),
+    log:
+        log_of("draw_recovery"),
+    benchmark:
+        benchmark_of("draw_recovery")
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        **DRAWING,
+    params:
+        figures=section("figures"),
+        evaluation=section("evaluation"),
+        code=fingerprint("hopeworld.figures.recovery"),
+    message:
+        "Draw the first clips back in A"
+    script:
+        "../scripts/draw_recovery.py"

@@ -1,17 +1,25 @@
 """Targets: one stage by name."""
 
-FIGURES = (
-    "protocol",
-    "clip_strips",
-    "training_curves",
-    "online_loss",
-    "paired_gain",
-    "forgetting_recovery",
-    "titan_diagnostics",
-)
+# What every study draws, what needs a method that learns, a memory, a sweep of rates, variants.
+FIGURES = ["protocol", "clip_strips", "training_curves", "online_loss", "probe_curves", "horizon"]
+FIGURES += ["physics_probe", "contrasts"]
+if learning():
+    FIGURES += ["paired_gain", "forgetting_recovery", "recovery", "memory_geometry"]
+    FIGURES += ["error_maps", "feature_maps"]
+if any(settings.model_kind(study, method.model) == "hope" for method in CONTESTANTS.values()):
+    FIGURES += ["titan_diagnostics", "cms_levels"]
+if study.adaptation.rates == "tuned":
+    FIGURES += ["learning_rates"]
 
-
-ABLATION = ("tables/ablation.csv", "tables/ablation.tex") if study.variants else ()
+# Variants of an ablation; an oracle is none.
+VARIED = [m.model for m in CONTESTANTS.values() if m.model in study.variants]
+ABLATION = ("tables/ablation.csv", "tables/ablation.tex")
+if any(
+    study.variants[name].model or "domains" not in study.variants[name].training for name in VARIED
+):
+    FIGURES += ["variants"]
+else:
+    ABLATION = ()
 
 
 rule clips:
@@ -36,13 +44,13 @@ rule training:
 
 rule adaptation:
     input:
-        runs("adaptation/{method}_seed{seed}_order{order}/stream.parquet"),
+        runs("adaptation/{stream}/{method}_seed{seed}/stream.parquet"),
     localrule: True
 
 
 rule tuning:
     input:
-        result("tables/tuning.csv") if any(study.adaptation.tuning.values()) else [],
+        result("tables/tuning.csv") if tuning_runs("{method}{rate}{seed}") else [],
     localrule: True
 
 
@@ -50,8 +58,13 @@ rule evaluation:
     input:
         result("metrics.json"),
         result("tables/gate.csv"),
-        result("tables/final_losses.csv"),
-        result("tables/final_losses.tex"),
+        result("verdict.json"),
+        expand(
+            result("tables/{table}.{suffix}"),
+            table=("final_losses", "metrics", "costs"),
+            suffix=("csv", "tex"),
+        ),
+        result("tables/contrasts.csv"),
         [result(path) for path in ABLATION],
     localrule: True
 

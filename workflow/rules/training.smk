@@ -1,12 +1,10 @@
-"""Training: every predictor on domain A, once per seed."""
+"""Training: every predictor on the clips of its domains, once per seed."""
 
 
 rule train_predictor:
     input:
-        train_features=features(("train", "A")),
-        train_tables=tables(("train", "A")),
-        validation_features=features(("validation", "A")),
-        validation_tables=tables(("validation", "A")),
+        unpack(training_clips),
+        matched=matched_gate,
     output:
         weights=result("training/{model}_seed{seed}/weights.safetensors"),
         last=result("training/{model}_seed{seed}/last.safetensors"),
@@ -16,6 +14,8 @@ rule train_predictor:
         log_of("train_predictor/{model}_seed{seed}"),
     benchmark:
         benchmark_of("train_predictor/{model}_seed{seed}")
+    wildcard_constraints:
+        model="|".join(TRAINED),
     conda:
         "../../envs/predictor.yaml"
     # One thread: with the models side by side that is faster, and sums have one order.

@@ -1,25 +1,34 @@
-"""Run one method over the stream A1, B, A2."""
+"""Run one method, in all orders, on one stream."""
 
 from pathlib import Path
 
 from hopeworld import runlog, settings
-from hopeworld.adaptation.protocol import StreamJob, run_stream
+from hopeworld.adaptation.job import StreamJob, stream_phases, with_tuned_rate
+from hopeworld.adaptation.run import StreamOutputs, run_stream
 from hopeworld.device import claimed
 from hopeworld.features.dataset import ClipDataset
 
 with runlog.written_to(snakemake.log[0]), claimed(snakemake.config["compute"]) as device:
-    given, read, made = snakemake.params, snakemake.input, snakemake.output
+    given, read = snakemake.params, snakemake.input
+    plain = {name: given[name] for name in ("stream", "seed", "code")}
     adaptation = settings.read(settings.Adaptation, given.adaptation, "adaptation")
-    parts = [ClipDataset.open(read[f"{p}_features"], read[f"{p}_tables"]) for p in given.parts]
+    plan = adaptation.streams[given.stream]
+
+    def clips(part):
+        """The clips of a phase or a probe."""
+        return ClipDataset.open(read[f"{part}_features"], read[f"{part}_tables"])
+
     job = StreamJob(
+        **plain,
         name=given.method,
-        method=adaptation.methods[given.method],
+        method=with_tuned_rate(adaptation.methods[given.method], given.tuned_as, read.rates),
         settings=adaptation,
-        seed=given.seed,
-        order=given.order,
+        orders=tuple(given.orders),
         weights=Path(read.weights),
-        phases=tuple(zip(("A1", "B", "A2"), parts[:3], strict=True)),
-        probes=dict(zip(("A", "B"), parts[3:], strict=True)),
+        phases=stream_phases(plan.clips, [clips(f"phase{i}") for i in range(len(plan.clips))]),
+        probes={domain: clips(f"probe_{domain}") for domain in given.probes},
         device=device,
+        decoder=Path(read.decoder),
+        checkpoint=Path(snakemake.output.stream).parent / "checkpoint",
     )
-    run_stream(job).write(made.stream, made.probes, made.memory)
+    run_stream(job, StreamOutputs(**{name: Path(p) for name, p in snakemake.output.items()}))

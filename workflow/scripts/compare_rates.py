@@ -3,8 +3,8 @@
 import pandas as pd
 
 from hopeworld import runlog
-from hopeworld.evaluation.tuning import compare_rates
-from hopeworld.files import atomic
+from hopeworld.evaluation.tuning import best_rates, compare_rates
+from hopeworld.files import atomic, write_json
 
 with runlog.written_to(snakemake.log[0]):
     tables = iter(snakemake.input.streams)
@@ -16,4 +16,5 @@ with runlog.written_to(snakemake.log[0]):
     compared = compare_rates(streams)
     print(compared.to_string(index=False))
     with atomic(snakemake.output.table) as part:
-        compared.to_csv(part, index=False)
+        compared.to_csv(part, index=False, lineterminator="\n")
+    write_json(snakemake.output.rates, best_rates(compared))

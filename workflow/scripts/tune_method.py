@@ -3,23 +3,26 @@
 from pathlib import Path
 
 from hopeworld import runlog, settings
-from hopeworld.adaptation.protocol import StreamJob, run_stream
+from hopeworld.adaptation.job import StreamJob, stream_phases
+from hopeworld.adaptation.run import StreamOutputs, run_stream
 from hopeworld.device import claimed
 from hopeworld.features.dataset import ClipDataset
 
 with runlog.written_to(snakemake.log[0]), claimed(snakemake.config["compute"]) as device:
-    given, read, made = snakemake.params, snakemake.input, snakemake.output
+    given, read = snakemake.params, snakemake.input
     adaptation = settings.read(settings.Adaptation, given.adaptation, "adaptation")
-    parts = [ClipDataset.open(read[f"{p}_features"], read[f"{p}_tables"]) for p in given.parts]
+    names = ("a1", "b", "a2")
+    parts = [ClipDataset.open(read[f"{n}_features"], read[f"{n}_tables"]) for n in names]
     job = StreamJob(
+        stream="tuning",
         name=given.method,
         method=settings.with_rate(adaptation.methods[given.method], given.rate),
         settings=adaptation,
         seed=given.seed,
-        order=0,
+        orders=(0,),
         weights=Path(read.weights),
-        phases=tuple(zip(("A1", "B", "A2"), parts, strict=True)),
+        phases=stream_phases([len(part) for part in parts], parts),
         probes={},
         device=device,
     )
-    run_stream(job).write(made.stream, made.probes, made.memory)
+    run_stream(job, StreamOutputs(**{name: Path(p) for name, p in snakemake.output.items()}))

@@ -11,14 +11,14 @@ import pytest
 import yaml
 from tests import synthetic
 
-from hopeworld import settings
+from hopeworld import checks, settings
 from hopeworld.cli import main
 from hopeworld.evaluation import ablation, ablation_text
 from hopeworld.evaluation.summary import summarise
 from hopeworld.files import read_json
 
 CONFIG = yaml.safe_load((Path(__file__).parents[3] / "config/config.yaml").read_text())
-STUDY = settings.parse(CONFIG)
+STUDY = checks.parse(CONFIG)
 VARIANTS = {
     "static": settings.Variant("hope", {"adaptive": [], "gate": "soft"}, {"steps": 1200}),
     "vit_wide": settings.Variant("vit_ac", {"width": 384}, {}),
@@ -46,6 +46,12 @@ def results(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def table(results) -> pd.DataFrame:
     return pd.read_csv(results / "tables" / "ablation.csv").set_index("method")
+
+
+def mean(metrics, method, seed, name):
+    """Mean over the orders of a seed."""
+    runs = metrics["runs"].values()
+    return np.mean([r[name] for r in runs if (r["method"], r["seed"]) == (method, seed)])
 
 
 def test_a_contestant_has_a_row_with_its_twin_in_it(results, table):
@@ -80,13 +86,13 @@ def test_a_predictor_without_its_base_has_no_difference(results):
 
 def test_only_what_differs_is_said():
     hope = METHODS["hope"]
-    reset = dataclasses.replace(hope, scope="per_clip")
+    reset = dataclasses.replace(hope, reset="per_clip")
     silent = dataclasses.replace(hope, look_back_rate=0.0)
     wide = dataclasses.replace(silent, model="vit_wide", look_back_rate=0.0)
     one = job(methods=METHODS | {"reset": reset, "silent": silent, "wide": wide})
     assert ablation.change(one, "hope") == ""
     assert ablation.change(one, "static") == "adaptive: [], steps: 1200"
-    assert ablation.change(one, "reset") == "scope: per_clip"
+    assert ablation.change(one, "reset") == "reset: per_clip"
     assert ablation.change(one, "silent") == "look_back_rate: 0"
     assert ablation.change(one, "wide") == "width: 384"
 
@@ -99,15 +105,24 @@ def test_carry_is_compared_with_the_same_method_reset_at_every_clip(results):
     assert ablation.reset_partner(METHODS, "hope") is None
     assert ablation.reset_partner(METHODS, "hope_frozen") is None
     row = ablation.table(job(methods=methods), metrics).iloc[0]
-    runs = metrics["runs"]
     for seed in (0, 1):
-        losses = [runs[f"{name}_seed{seed}_order0"]["loss_stream"] for name in methods]
+        losses = [mean(metrics, name, seed, "loss_stream") for name in methods]
         assert row[f"carry_benefit_seed{seed}"] == pytest.approx(losses[0] - losses[1])
+
+
+def test_a_formula_has_no_training(results):
+    metrics = read_json(results / "metrics.json")
+    formula = settings.Method("mean_map", "none", 0.0, "never", 0.0, "mean_map")
+    runs = [r for r in metrics["runs"].values() if r["method"] == "hope_frozen"]
+    metrics["runs"] |= {f"map{n}": {**r, "method": "mean_map"} for n, r in enumerate(runs)}
+    table = ablation.table(job(methods={"mean_map": formula}), metrics)
+    assert np.isnan(table.iloc[0][["skill", "parameters"]].to_numpy(float)).all()
+    assert ablation_text.rows(table, [0, 1])[0][1:4] == ["–", "–", "NA"]
 
 
 def test_a_diverged_run_is_not_available(results):
     metrics = read_json(results / "metrics.json")
-    metrics["runs"]["hope_seed1_order0"]["loss_B"] = None
+    metrics["runs"]["main_hope_seed1_order0"]["loss_B"] = None
     table = ablation.table(job(), metrics)
     assert np.isnan(table.iloc[0]["loss_B_seed1"])
     assert np.isfinite(table.iloc[0]["loss_B_seed0"])

@@ -1,6 +1,6 @@
 """One name for one thing."""
 
-from hopeworld.evaluation.labels import drawn, in_order, label, stamp
+from hopeworld.evaluation.labels import drawn, in_order, label, own_predictors, stamp
 
 
 def metrics(weights="random", passed=(True, True)):
@@ -31,7 +31,24 @@ def test_methods_have_one_order_and_unknown_ones_keep_their_name():
     assert label("my_method") == "my method"
 
 
-def test_variants_are_drawn_only_where_nothing_else_is():
+def ran(**models):
     kinds = {"hope": "hope", "static": "hope"}
-    assert drawn({"a": "hope", "b": "static", "c": "hope"}, kinds) == ["a", "c"]
-    assert drawn({"b": "static"}, kinds) == ["b"]
+    return {
+        "methods": {name: {} for name in [*models, "persistence"]},
+        "models": models,
+        "kinds": kinds,
+    }
+
+
+def test_curves_show_the_wanted_methods_that_ran():
+    study = ran(hope="hope", hope_frozen="hope", static="static")
+    assert drawn(study, ("vit_tta", "hope", "hope_frozen")) == ["hope_frozen", "hope"]
+    elsewhere = study | {"models": {**study["models"], "vit_tta": "vit_ac"}}
+    assert drawn(elsewhere, ("vit_tta", "hope")) == ["hope"]
+
+
+def test_variants_are_drawn_only_where_nothing_else_is():
+    assert drawn(ran(a="hope", b="static", c="hope"), ()) == ["a", "c"]
+    assert drawn(ran(b="static"), ()) == ["b"]
+    kinds = {"hope": "hope", "static": "hope"}
+    assert own_predictors({"hope": "hope", "static": "static"}, kinds) == ["hope"]

@@ -169,3 +169,133 @@ def test_final_and_anytime_losses_average_their_clips():
 def test_rollout_curve_has_one_value_per_horizon():
     loss = np.array([[1.0, 2.0, 3.0], [3.0, 4.0, np.nan]])
     np.testing.assert_array_equal(metrics.rollout_curve(loss), [2.0, 3.0, 3.0])
+
+
+def transitions(rest, slow, fast, skill):
+    """Loss and persistence of transitions at rest, slow and fast, at one skill where they move."""
+    persistence = np.concatenate([np.zeros(rest), np.full(slow, 0.1), np.full(fast, 0.5)])
+    return np.where(persistence > 0, (1 - skill) * persistence, 0.02), persistence
+
+
+def test_matched_gap_compares_transitions_that_move_alike():
+    a, b = transitions(50, 40, 10, skill=0.6), transitions(5, 10, 40, skill=0.5)
+    plain = metrics.domain_gap(metrics.skill(*a), metrics.skill(*b))
+    assert plain < 0
+    assert metrics.domain_gap_matched(a, b, 2) == pytest.approx(0.1)
+    assert metrics.domain_gap_matched(b, a, 2) == pytest.approx(-0.1)
+
+
+def test_matched_gap_weights_bins_by_the_transitions_of_both():
+    slow, fast = np.full(4, 0.1), np.full(4, 0.5)
+    a = np.concatenate([0.5 * slow, 0.5 * fast[:1]]), np.concatenate([slow, fast[:1]])
+    b = np.concatenate([0.6 * slow[:1], 0.8 * fast]), np.concatenate([slow[:1], fast])
+    assert metrics.domain_gap_matched(a, b, 2) == pytest.approx((0.1 + 0.3) / 2)
+
+
+def test_matched_gap_is_zero_without_a_shift():
+    draw = np.random.default_rng(0)
+    persistence = draw.uniform(0.05, 0.5, (2, 2000))
+    loss = 0.4 * persistence + 0.02 * draw.standard_normal((2, 2000))
+    found = metrics.domain_gap_matched(*zip(loss, persistence, strict=True), 10)
+    assert found == pytest.approx(0, abs=0.01)
+
+
+def test_matched_gap_is_na_where_nothing_moves_alike():
+    rest = np.full(4, 0.02), np.zeros(4)
+    slow, fast = transitions(0, 8, 0, 0.5), transitions(0, 0, 8, 0.5)
+    absent = np.full(4, np.nan), np.full(4, np.nan)
+    assert math.isnan(metrics.domain_gap_matched(rest, rest, 2))
+    assert math.isnan(metrics.domain_gap_matched(slow, fast, 2))
+    assert math.isnan(metrics.domain_gap_matched(slow, absent, 2))
+    assert metrics.domain_gap_matched(slow, fast, 1) == pytest.approx(0)
+
+
+def test_matched_gap_takes_transitions_in_any_shape():
+    a, b = transitions(6, 8, 4, 0.6), transitions(2, 4, 12, 0.3)
+    folded = [tuple(v.reshape(-1, 2) for v in phase) for phase in (a, b)]
+    assert metrics.domain_gap_matched(*folded, 3) == metrics.domain_gap_matched(a, b, 3)
+
+
+def test_oracle_and_net_gain_are_positive_when_there_is_something_to_learn():
+    assert metrics.oracle_gain(np.array([0.3, 0.4]), np.array([0.2, np.nan])) == pytest.approx(0.1)
+    assert metrics.net_gain(0.04, 0.01) == pytest.approx(0.03)
+    assert math.isnan(metrics.net_gain(0.04, float("nan")))
+
+
+def test_two_phases_share_no_clip():
+    b, a2 = np.array([1.0, 1.0, 5.0]), np.array([9.0, 0.0, 0.0])
+    assert metrics.stream_forgetting(a2, 1) == 9.0
+    assert metrics.final_loss(b, 0.25) == 5.0
+    assert metrics.savings(b, a2, 1) == 8.0
+
+
+def test_savings_are_positive_when_b_is_relearnt_faster():
+    first = saturating(0.04, 10.0, 40)
+    again = saturating(0.04, 2.0, 20)
+    assert metrics.savings(first, again, 10) > 0 > metrics.savings(again, first, 10)
+    assert metrics.savings(first, first, 10) == 0
+    assert math.isnan(metrics.savings(first, np.array([np.nan]), 10))
+
+
+def test_a_collapse_must_last():
+    frozen = np.full(60, 0.2)
+    brief, lasting = frozen.copy(), frozen.copy()
+    brief[10:13], lasting[10:30] = 0.3, 0.26
+    assert not metrics.collapsed(frozen, frozen, 1.25, 20)
+    assert not metrics.collapsed(brief, frozen, 1.25, 20)
+    assert metrics.collapsed(lasting, frozen, 1.25, 20)
+    assert not metrics.collapsed(lasting[:20], frozen[:20], 1.25, 20)
+
+
+def test_a_loss_that_diverged_once_is_a_collapse():
+    frozen = np.full(60, 0.2)
+    assert metrics.collapsed(np.where(np.arange(60) == 59, np.inf, frozen), frozen, 1.25, 20)
+
+
+def test_collapse_on_short_and_empty_streams():
+    nothing = np.full(3, np.nan)
+    assert metrics.collapsed(np.full(3, 0.3), np.full(3, 0.2), 1.25, 20)
+    assert not metrics.collapsed(nothing, nothing, 1.25, 20)
+    assert not metrics.collapsed(nothing[:0], nothing[:0], 1.25, 20)
+
+
+def test_centre_errors_find_a_known_offset_along_any_way():
+    angle = np.linspace(0, 2 * np.pi, 12, endpoint=False)
+    way = np.stack([np.cos(angle), np.sin(angle)], axis=-1)
+    horizons = np.arange(1, 4)[:, None]
+    start = 0.1 * way
+    true = start[:, None] + 0.2 * horizons * way[:, None]
+    sideways = np.stack([-way[:, 1], way[:, 0]], axis=-1)
+    predicted = true - 0.03 * horizons * way[:, None] + 0.04 * horizons * sideways[:, None]
+    np.testing.assert_allclose(metrics.centre_error(predicted, true), [0.05, 0.10, 0.15])
+    signed = metrics.centre_overshoot(predicted, true, start)
+    np.testing.assert_allclose(signed, [-0.03, -0.06, -0.09])
+    np.testing.assert_array_equal(metrics.centre_error(true, true), np.zeros(3))
+
+
+def test_an_object_at_rest_has_no_way_to_overshoot():
+    true, start = np.zeros((2, 1, 2)), np.zeros((2, 2))
+    predicted = np.full((2, 1, 2), 0.3)
+    assert math.isnan(metrics.centre_overshoot(predicted, true, start)[0])
+    true[1, 0] = [0.1, 0.0]
+    assert metrics.centre_overshoot(predicted, true, start)[0] == pytest.approx(0.2)
+
+
+def test_drift_is_relative_to_what_was_trained():
+    trained = np.array([[3.0, 4.0]])
+    assert metrics.drift(np.array([[3.0, 5.0]]), trained, trained) == pytest.approx(0.2)
+    assert metrics.drift(np.array([3.0, 4.0]), np.zeros(2), np.zeros(2)) == 5.0
+    assert metrics.drift(trained, trained, trained) == 0.0
+
+
+def test_reversibility_is_one_when_a2_brings_the_state_back():
+    a1, b = np.zeros(3), np.array([0.0, 2.0, 0.0])
+    assert metrics.reversibility(a1, b, a1) == 1.0
+    assert metrics.reversibility(a1, b, b) == 0.0
+    assert metrics.reversibility(a1, b, 2 * b) == -1.0
+    assert math.isnan(metrics.reversibility(a1, a1, b))
+
+
+def test_usefulness_is_positive_when_carrying_helps():
+    carried = np.array([0.2, 0.3, np.inf])
+    assert metrics.usefulness(np.array([0.3, 0.3, np.inf]), carried) == pytest.approx(0.05)

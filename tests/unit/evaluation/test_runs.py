@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 from tests import synthetic
 
-from hopeworld.evaluation.runs import Windows, losses_of, probe, run_metrics
+from hopeworld.evaluation.runs import Windows, centre_metrics, losses_of, probe, run_metrics
 from hopeworld.evaluation.tables import TableError, join_twin
 
 TRUTH = synthetic.Truth(gain=0.03, half_life=9.0, excess=0.02, recovery_half_life=4.0)
-WINDOWS = Windows(synthetic.EVALUATION, episode_clips=4)
+WINDOWS = Windows(synthetic.EVALUATION, synthetic.VERDICT, episode_clips=4)
 
 
 def run(truth, clips=synthetic.CLIPS):
@@ -135,4 +135,57 @@ def test_recovery_margin_is_a_share_of_persistence():
     stream, probes = run(TRUTH)
     wide = replace(synthetic.EVALUATION, recovery_margin=0.05)
     strict = run_metrics(stream, probes, WINDOWS)["recovery"]
-    assert run_metrics(stream, probes, Windows(wide, 4))["recovery"] < strict
+    assert run_metrics(stream, probes, replace(WINDOWS, evaluation=wide))["recovery"] < strict
+
+
+def test_persistence_is_known_where_the_endpoints_need_it():
+    found = run_metrics(*run(TRUTH), WINDOWS)
+    shared = np.random.default_rng([0, 1]).uniform(0.7, 1.3, 144)
+    copied = shared * np.repeat([0.30, 0.46, 0.30], [32, 64, 48])
+    assert found["persistence_A1"] == pytest.approx(copied[:32].mean())
+    assert found["persistence_B"] == pytest.approx(copied[32:96].mean())
+    assert found["persistence_anytime"] == pytest.approx(copied[32:].mean())
+
+
+def test_a_stream_of_four_phases_ends_in_b_again():
+    clips = {**synthetic.CLIPS, "B2": 32}
+    found = run_metrics(*run(TRUTH, clips), WINDOWS)
+    three = run_metrics(*run(TRUTH), WINDOWS)
+    gain = synthetic.gain_of(TRUTH, clips)
+    assert found["adaptation_gain"] == pytest.approx(three["adaptation_gain"], abs=0.002)
+    assert found["savings"] == pytest.approx(gain[144:154].mean() - gain[32:42].mean())
+    assert {"loss_B2", "final_loss_B2", "skill_B2", "rollout_loss_B2_7"} <= set(found)
+    assert "savings" not in three
+    assert not any("B2" in name for name in three)
+
+
+def test_a_gap_at_equal_motion_stands_beside_the_plain_one():
+    found = run_metrics(*run(synthetic.Truth()), WINDOWS)
+    assert found["domain_gap_matched"] > 0
+    null = run_metrics(*run(synthetic.Truth(), {"A1": 48, "B": 48, "A2": 48}), WINDOWS)
+    assert math.isfinite(null["domain_gap_matched"])
+
+
+def test_a_loss_far_above_the_frozen_twin_is_a_collapse():
+    stream, probes = run(TRUTH)
+    assert run_metrics(stream, probes, WINDOWS)["collapsed"] == 0.0
+    late = stream["k"].between(40, 70)
+    stream.loc[late, "loss"] = 1.4 * stream.loc[late, "loss_frozen"]
+    assert run_metrics(stream, probes, WINDOWS)["collapsed"] == 1.0
+
+
+def test_the_other_probe_domain_may_be_a_severity():
+    stream, probes = run(TRUTH)
+    found = run_metrics(stream, probes, WINDOWS)
+    mild = probes.assign(domain=probes["domain"].replace("B", "mild"))
+    assert run_metrics(stream, mild, WINDOWS)["probe_B_end"] == found["probe_B_end"]
+
+
+def test_centres_are_scored_per_phase_and_horizon():
+    truth = synthetic.TRUTHS["hope"]
+    found = centre_metrics(synthetic.centres("hope", truth))
+    frozen = centre_metrics(synthetic.centres("hope_frozen", synthetic.TRUTHS["hope_frozen"]))
+    assert len(found) == 2 * 3 * 7
+    assert found["centre_error_B_7"] > found["centre_error_B_1"] > 0
+    assert frozen["centre_signed_B_7"] < found["centre_signed_B_7"] < 0
+    assert abs(found["centre_signed_A1_7"]) < abs(found["centre_signed_B_7"])

@@ -37,9 +37,23 @@ def test_twins_of_another_seed_or_order_are_not_taken(stream):
     assert tuned["loss_frozen"].sum() == pytest.approx(own["loss"].sum())
 
 
+def test_twins_of_another_stream_are_not_taken(stream):
+    other = [
+        synthetic.stream(name, truth, plan="placebo")
+        for name, truth in synthetic.TRUTHS.items()
+        if name in ("vit_frozen", "vit_tta")
+    ]
+    joined = tables.join_twin(pd.concat([stream, *other]), synthetic.methods())
+    assert len(joined) == len(stream) + sum(map(len, other))
+    rows = tables.persistence_rows(joined)
+    assert set(rows["run"]) == {f"{s}_persistence_seed0_order0" for s in ("main", "placebo")}
+    own = joined[(joined["stream"] == "placebo") & (joined["method"] == "vit_tta")]
+    assert own["loss_frozen"].sum() == pytest.approx(other[0]["loss"].sum())
+
+
 def test_a_twin_on_other_clips_is_refused(stream):
     stream.loc[(stream["method"] == "vit_frozen") & (stream["k"] == 5), "clip"] = 99
-    with pytest.raises(TableError, match=r"vit_tta_seed0_order0: clip 5 .* with vit_frozen"):
+    with pytest.raises(TableError, match=r"main_vit_tta_seed0_order0: clip 5 .* with vit_frozen"):
         tables.join_twin(stream, synthetic.methods())
 
 
@@ -49,11 +63,12 @@ def test_a_missing_twin_is_refused(stream):
 
 
 def test_missing_runs_are_named_in_one_line(stream):
+    streams = {"main": list(synthetic.TRUTHS), "placebo": ["hope"]}
     with pytest.raises(TableError) as caught:
-        tables.require_runs(stream, "default", synthetic.methods(), (0, 1), (0,))
+        tables.require_runs(stream, "default", streams, (0, 1), (0,))
     message = str(caught.value)
-    assert "study default: 5 of 10 runs are missing (vit_frozen_seed1_order0" in message
-    assert "and 2 more" in message
+    assert "study default: 8 of 14 runs are missing (main_vit_frozen_seed1_order0" in message
+    assert "and 5 more" in message
     assert "\n" not in message
 
 
@@ -77,7 +92,7 @@ def test_empty_tables_do_not_change_the_types_of_full_ones(tmp_path):
 def test_persistence_as_a_method_copies_its_own_loss(stream):
     joined = tables.join_twin(stream, synthetic.methods())
     rows = tables.persistence_rows(joined)
-    assert set(rows["run"]) == {"persistence_seed0_order0"}
+    assert set(rows["run"]) == {"main_persistence_seed0_order0"}
     np.testing.assert_array_equal(rows["loss"], rows["persistence"])
     np.testing.assert_array_equal(rows["loss_frozen"], rows["persistence"])
     assert rows["time_ms"].isna().all()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from hopeworld.evaluation.tuning import compare_rates
+from hopeworld.evaluation.tuning import best_rates, compare_rates
 
 
 def stream(b: float, a2: float) -> pd.DataFrame:
@@ -54,3 +54,17 @@ def test_a_rate_that_diverged_once_is_never_the_best():
         }
     )
     assert table.set_index("rate").best.to_dict() == {0.1: True, 1.0: False}
+    assert best_rates(table) == {"vit_tta": 0.1}
+
+
+def test_of_two_equals_the_lower_rate_is_chosen():
+    streams = {("hope", rate): [stream(0.3, 0.3)] for rate in (3.0, 1.0)}
+    assert best_rates(compare_rates(streams)) == {"hope": 1.0}
+
+
+def test_a_method_all_of_whose_rates_diverged_is_named():
+    gone = stream(float("nan"), 0.1)
+    table = compare_rates({("hope", 1.0): [gone], ("hope", 3.0): [gone]})
+    assert not table.best.any()
+    with pytest.raises(ValueError, match=r"tuning\.hope: 1, 3 all diverged; add lower rates"):
+        best_rates(table)

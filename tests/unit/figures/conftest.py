@@ -19,10 +19,12 @@ def study(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def smallest(tmp_path_factory):
-    """The inputs of every figure of a study with one seed and eight clips per phase."""
-    folder, clips = tmp_path_factory.mktemp("smallest"), {"A1": 8, "B": 8, "A2": 8}
-    sources = synthetic.write_study(folder, seeds=(0,), clips=clips)
-    summarise(synthetic.job(seeds=(0,)), sources, synthetic.outputs(folder))
+    """The inputs of every figure of a study with one seed, eight clips per phase, no placebo."""
+    folder = tmp_path_factory.mktemp("smallest")
+    size = {"seeds": (0,), "orders": (0,), "streams": ("main",)}
+    size["clips"] = {"A1": 8, "B": 8, "A2": 8}
+    sources = synthetic.write_study(folder, **size)
+    summarise(synthetic.job(**size), sources, synthetic.outputs(folder))
     return figure_inputs.figure_inputs(folder)
 
 
@@ -32,7 +34,7 @@ def ablation(tmp_path_factory):
     folder, clips = tmp_path_factory.mktemp("ablation"), {"A1": 8, "B": 8, "A2": 8}
     truths = synthetic.ABLATION
     sources = synthetic.write_study(folder, clips=clips, truths=truths)
-    summarise(synthetic.job(truths=truths), sources, synthetic.outputs(folder))
+    summarise(synthetic.job(truths=truths, clips=clips), sources, synthetic.outputs(folder))
     inputs = figure_inputs.figure_inputs(folder)
     methods = synthetic.methods(truths)
     adaptation = dataclasses.replace(inputs["protocol"].adaptation, methods=methods)
@@ -43,3 +45,18 @@ def ablation(tmp_path_factory):
 def inputs(study):
     """The inputs of every figure by its name."""
     return figure_inputs.figure_inputs(study)
+
+
+@pytest.fixture(scope="session")
+def null(tmp_path_factory):
+    """The inputs of the figures of the streams of a study where nothing is learnt or kept."""
+    folder, clips = tmp_path_factory.mktemp("null"), {"A1": 8, "B": 8, "A2": 8}
+    truths = {
+        name: dataclasses.replace(truth, gain=0.0, excess=0.0, noise=0.0, base=0.2)
+        for name, truth in synthetic.TRUTHS.items()
+    }
+    study = {"clips": clips, "truths": truths}
+    summarise(
+        synthetic.job(**study), synthetic.write_study(folder, **study), synthetic.outputs(folder)
+    )
+    return figure_inputs.stream_inputs(folder)

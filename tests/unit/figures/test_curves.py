@@ -53,3 +53,21 @@ def test_per_clip_pairs_with_the_twin_and_keeps_divergence():
     assert found["loss"][4] == np.inf
     assert found["gain"][4] == -np.inf
     assert curves.phases_of(found.reset_index()) == ["A1"] * 32 + ["B"] * 64 + ["A2"] * 48
+
+
+def test_only_the_main_stream_is_read(tmp_path):
+    path = tmp_path / "stream.parquet"
+    names = {"models": {"hope": "hope"}, "methods": {"hope": {}}, "kinds": {"hope": "hope"}}
+    parts = [clips().assign(stream=stream) for stream in ("main", "placebo")]
+    pd.concat(parts).to_parquet(path)
+    assert set(curves.read_drawn(path, names, ("hope",))["stream"]) == {"main"}
+    assert set(curves.read_drawn(path, names, ("hope",), "placebo")["stream"]) == {"placebo"}
+
+
+def test_values_of_a_seed_are_means_over_its_orders():
+    runs = [{"method": "hope", "seed": 0, "order": order, "x": order} for order in (1, 3)]
+    runs += [{"method": "hope", "seed": 1, "order": 0, "x": None}]
+    found = curves.per_seed({"runs": dict(enumerate(runs))}, ["hope"], ["x", "y"])
+    assert found["x"][0] == 2.0
+    assert np.isnan(found["x"][1])
+    assert found["y"].isna().all()

@@ -233,3 +233,17 @@ def test_the_callers_random_state_is_given_back(tmp_path):
     before = torch.get_rng_state()
     run(tmp_path, predictor=predictor)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_matched_run_stops_where_the_target_is_reached(tmp_path):
+    trained = run(tmp_path / "all", predictor=TinyPredictor(0), steps=16)
+    skills = pandas.read_parquet(trained.outputs.history).query("name == 'skill'")
+    reached = skills.value.iloc[1]
+    folder = tmp_path / "matched"
+    job = dataclasses.replace(tiny_job(folder, "vit_ac", tiny_training(steps=16)), target=reached)
+    fit(job, TinyPredictor(0), DATA)
+    assert "stopped at step 4" in job.log.getvalue()
+    assert read_json(job.outputs.gate)["skill"] == pytest.approx(reached)
+    fit(job, TinyPredictor(0), DATA)
+    assert "resuming at step 4" in job.log.getvalue()
+    assert read_json(job.outputs.gate)["skill"] == pytest.approx(reached)

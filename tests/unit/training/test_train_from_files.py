@@ -18,15 +18,15 @@ SHAPE = (8, 16, 6)
 def split(folder, first, count):
     """Write shards of four clips each; return their paths."""
     draw = np.random.default_rng(first)
-    files = ClipFiles([], [])
+    features, tables = [], []
     for start in range(first, first + count, 4):
         clips = np.arange(start, start + 4)
-        files.features.append(str(folder / f"features_{start}.h5"))
-        files.tables.append(str(folder / f"table_{start}.h5"))
+        features.append(str(folder / f"features_{start}.h5"))
+        tables.append(str(folder / f"table_{start}.h5"))
         latents = (draw.normal(size=SHAPE).astype(np.float16) for _ in clips)
-        write_shard(files.features[-1], HEADER, clips, latents)
-        write_table(files.tables[-1], clips)
-    return files
+        write_shard(features[-1], HEADER, clips, latents)
+        write_table(tables[-1], clips)
+    return ClipFiles(((features, tables),))
 
 
 @pytest.fixture
@@ -46,12 +46,20 @@ def test_a_job_from_files_gives_weights_that_know_their_encoder(job):
 
 def test_shards_in_another_order_are_the_same_run(job):
     train(job)
-    again = ClipFiles(job.train.features[::-1], job.train.tables)
+    ((features, tables),) = job.train.domains
+    again = ClipFiles(((features[::-1], tables),))
     train(dataclasses.replace(job, train=again))
     assert "resuming at step 4" in job.log.getvalue()
 
 
 def test_a_missing_shard_of_an_episode_is_refused(job):
-    cut = ClipFiles(job.train.features[1:], job.train.tables)
+    ((features, tables),) = job.train.domains
+    cut = ClipFiles(((features[1:], tables),))
     with pytest.raises(ValueError, match="not encoded"):
         train(dataclasses.replace(job, train=cut))
+
+
+def test_an_oracle_trains_on_the_clips_of_two_domains(job, tmp_path):
+    other = split(tmp_path, 200, 8)
+    train(dataclasses.replace(job, train=ClipFiles((*job.train.domains, *other.domains))))
+    assert load_predictor(job.outputs.weights)[1].step > 0

@@ -10,6 +10,7 @@ from typing import Any
 
 from hopeworld.costs import as_markdown
 from hopeworld.evaluation import ablation_text
+from hopeworld.export import export
 from hopeworld.settings import Simulation, read
 from hopeworld.simulation.table import read_attributes
 from hopeworld.simulation.validity import measure, require_valid
@@ -39,6 +40,10 @@ def _parser() -> argparse.ArgumentParser:
     table.add_argument("results", type=Path, help="folder of a study, such as results/ablation")
     table.add_argument("--into", type=Path, metavar="FILE", help="put it between FILE's marks")
     table.set_defaults(run=_table)
+    kept = commands.add_parser("export", help="copy verdict, tables and figures to keep them")
+    kept.add_argument("results", type=Path, help="folder of a study, such as results/verdict")
+    kept.add_argument("folder", type=Path, help="where to, such as docs/results/verdict")
+    kept.set_defaults(run=_export)
     return parser
 
 
@@ -48,6 +53,12 @@ def _table(chosen: argparse.Namespace) -> None:
         ablation_text.put_into(chosen.into, chosen.results)
     else:
         print(ablation_text.markdown(chosen.results))
+
+
+def _export(chosen: argparse.Namespace) -> None:
+    """Copy what is kept; the commit is that of the working folder."""
+    copies = export(chosen.results, chosen.folder, Path.cwd())
+    print(f"{len(copies)} files in {chosen.folder}")
 
 
 def _validate(chosen: argparse.Namespace) -> None:

@@ -61,12 +61,13 @@ HISTORY = {
 }
 
 STREAM = {
-    "run": "method, seed and order as one name",
+    "run": "stream, method, seed and order as one name",
+    "stream": "main, placebo or another of adaptation.streams",
     "seed": "training seed",
     "order": "order of the episodes",
     "method": "contestant",
     "k": "clip of the stream, from 0",
-    "phase": "A1, B or A2",
+    "phase": "A1, B, A2 or B2, by position: the placebo's B holds clips of A",
     "clip": "index of the clip in its split",
     "t": "transition z_t to z_{t+1} (online), horizon H = 1 ... 7 (rollout)",
     "kind": "online (one step ahead) or rollout (free, from z_0)",
@@ -77,12 +78,14 @@ STREAM = {
     "grad_norm_pre": "gradient norm before clipping; NaN without a TTA step",
     "clipped": "whether the gradient was clipped",
     "drift": "distance of the adapted parameters from the trained ones over their norm",
-    "time_ms": "wall time of predict, score and update; NaN where diagnostics were gathered. The "
-    "parameters may have changed, so ViT-AC computes the past of its clip anew, frozen or not",
+    "time_ms": "wall time of predict, score and learn, shared equally by the streams of a batch; "
+    "NaN where memories were diagnosed. ViT-AC computes the past of its clip anew, frozen or not, "
+    "for its parameters may have changed",
 }
 
 PROBES = {
-    "run": "method, seed and order as one name",
+    "run": "stream, method, seed and order as one name",
+    "stream": "main, placebo or another of adaptation.streams",
     "seed": "training seed",
     "order": "order of the episodes",
     "method": "contestant",
@@ -95,12 +98,13 @@ PROBES = {
 }
 
 MEMORY = {
-    "run": "method, seed and order as one name",
+    "run": "stream, method, seed and order as one name",
+    "stream": "main, placebo or another of adaptation.streams",
     "seed": "training seed",
     "order": "order of the episodes",
     "method": "contestant",
     "k": "clip of the stream, from 0",
-    "phase": "A1, B or A2",
+    "phase": "A1, B, A2 or B2, by position: the placebo's B holds clips of A",
     "t": "transition",
     "layer": "block, from 0; -1 for the whole predictor",
     "head": "head; -1 where there is none",
@@ -108,6 +112,28 @@ MEMORY = {
     "name": "surprise_before, surprise_after, write_gain, gate, write_scale (the learned s), "
     "write_sum (sum of w over the tokens), eta, eta_p05, eta_p95, share_at_bounds, alpha, "
     "grad_norm, step, drift, retained_share (of the old Delta, by one empty step), lambda_max, "
-    "delta, updates, dead, loss_before and loss_after (of a look-back), carry_benefit",
+    "delta, updates, dead, loss_before and loss_after (a transition, and again with what it "
+    "taught), carry_benefit",
     "value": "the number",
+}
+
+CENTRES = {
+    "run": "stream, method, seed and order as one name",
+    "stream": "main, placebo or another of adaptation.streams",
+    "seed": "training seed",
+    "order": "order of the episodes",
+    "method": "contestant",
+    "k": "clip of the stream, from 0",
+    "phase": "A1, B, A2 or B2, by position",
+    "clip": "index of the clip in its split",
+    "kind": "online (one step ahead) or rollout (free, from z_0)",
+    "t": "transition z_t to z_{t+1} (online), horizon H = 1 ... 7 (rollout)",
+    "start_x": "true centre at z_0, metres",
+    "start_y": "the same along y",
+    "true_x": "true centre at the latent predicted, metres",
+    "true_y": "the same along y",
+    "decoded_x": "centre that the probe reads from the true latent, metres",
+    "decoded_y": "the same along y",
+    "predicted_x": "centre that the probe reads from the prediction, metres",
+    "predicted_y": "the same along y",
 }

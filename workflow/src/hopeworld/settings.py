@@ -1,8 +1,7 @@
 """Typed settings of a study: what every key means, its unit and its range.
 
-Values live in config/*.yaml and nowhere else; this module holds types and invariants.
-`parse(config)` turns the merged YAML mapping into a `Study` or raises `SettingsError`, one line
-that names the section, the key, the value and the remedy. Standard library only.
+Values live in config/*.yaml and nowhere else; this module holds their types. `checks.parse` turns
+the merged YAML mapping into a `Study`. Standard library only.
 """
 
 from __future__ import annotations
@@ -31,7 +30,12 @@ SPLITS = (
     "probe",
     "out_of_range",
     "held_out",
+    "stream_4",
 )
+PHASES = ("A1", "B", "A2", "B2")
+"""The phases of a stream, by position: the second is named B whatever its domain is."""
+CLOSED_FORM = ("mean_map", "linear_extrapolation")
+"""Predictors without training; persistence is none of them: it is scored beside every other."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,12 @@ class Simulation:
     start_m: float = key("half side of the square of start positions", "m", low=0)
     domain_a: Domain = key("normal physics")
     domain_b: Domain = key("reduced friction and mass")
+    severities: dict[str, Domain] = key("domains between A and B, by name; {} for none")
+
+    def domain(self, name: str) -> Domain:
+        """The domain A, B or that of a severity."""
+        own = {"A": self.domain_a, "B": self.domain_b}
+        return own[name] if name in own else self.severities[name]
 
 
 Shape = Literal["box", "slab", "cylinder", "disc", "hexprism"]
@@ -165,6 +175,13 @@ class Hope:
 
 
 @dataclass(frozen=True)
+class ClosedForm:
+    """A predictor that is a formula."""
+
+    kind: Literal["mean_map", "linear_extrapolation"] = key("the formula")
+
+
+@dataclass(frozen=True)
 class Models:
     """The two predictors; one interface. The studies here keep their sizes within 2 %."""
 
@@ -174,8 +191,10 @@ class Models:
 
 @dataclass(frozen=True)
 class Training:
-    """Teacher forcing and rollout on domain A."""
+    """Teacher forcing and rollout."""
 
+    domains: tuple[Literal["A", "B"], ...] = key("domains of the clips; oracles know B")
+    match: str = key("stop at the skill on validation clips of this predictor; '' for all steps")
     steps: int = key("optimiser steps, for both predictors", low=1)
     episodes_per_batch: int = key("episodes side by side in a batch", low=1)
     learning_rate: float = key("peak of warm-up, constant, decay", above=0)
@@ -207,12 +226,16 @@ class Variant:
 
 @dataclass(frozen=True)
 class Method:
-    """A predictor and what it learns along the A-B-A stream."""
+    """A predictor and what it learns along a stream."""
 
-    model: str = key("vit_ac, hope or a name of variants")
-    adapt: Literal["none", "layer_norm"] = key("parameters that a TTA step changes")
+    model: str = key("vit_ac, hope, mean_map, linear_extrapolation or a name of variants")
+    adapt: Literal["none", "layer_norm", "action_encoder", "force_scale", "all"] = key(
+        "parameters that a TTA step changes; force_scale: one factor on the actions"
+    )
     learning_rate: float = key("Adam step of TTA; 0 is the identity", low=0)
-    scope: Literal["carry", "per_clip"] = key("HOPE's memory: kept, or back to initial() per clip")
+    reset: Literal["never", "per_clip", "every", "on_recovery", "at_change"] = key(
+        "when all that was learnt, by TTA or memory, is dropped"
+    )
     look_back_rate: float = key("step of HOPE's CMS deltas along their gradient; 0 is off", low=0)
     twin: str = key("the frozen method that the gain is measured against")
 
@@ -223,23 +246,71 @@ class Method:
 
 
 @dataclass(frozen=True)
+class StreamPlan:
+    """The phases of a stream. Phase i takes its clips from the split stream_i."""
+
+    domains: tuple[str, ...] = key("domain of each phase: A, B or a name of simulation.severities")
+    clips: tuple[int, ...] = key("clips of each phase, whole episodes", low=1)
+    contestants: tuple[str, ...] = key("methods that run it, beside their twins; [] for all")
+
+
+@dataclass(frozen=True)
 class Adaptation:
-    """The A-B-A stream. A rate is a method's learning_rate, or HOPE's look_back_rate."""
+    """The streams. A rate is a method's learning_rate, or HOPE's look_back_rate."""
 
     clip_norm: float = key("bound on the gradient norm of a TTA step", above=0)
+    delay_steps: int = key("transitions between an observation and learning from it", low=0)
+    reset_every: int = key("clips between two resets of `every`", low=1)
+    recovery_ratio: float = key(
+        "loss over the frozen model's, smoothed, at which `on_recovery` resets", above=1
+    )
+    recovery_memory: float = key("weight of the past in that smoothing", low=0, high=0.999)
     probe_every: int = key("clips between two probe points", low=1)
     diagnose_every: int = key("clips between two rows of memory diagnostics", low=1)
+    checkpoint_clips: int = key("clips between two checkpoints of a stream", low=1)
     contestants: tuple[str, ...] = key("the methods that this study runs, beside their twins")
     methods: dict[str, Method] = key("what can run, by name")
+    runs: tuple[str, ...] = key("the streams that this study runs; main is one")
+    streams: dict[str, StreamPlan] = key("what streams there are, by name")
+    rates: Literal["given", "tuned"] = key(
+        "rates of methods, or the best of `tuning` where it compares any"
+    )
     tuning: dict[str, tuple[float, ...]] = key(
         "rates to compare on the tuning stream, by method; [] for none"
     )
+    tuning_seeds: tuple[int, ...] = key("training seeds that rates are compared with", low=0)
 
     @property
     def running(self) -> dict[str, Method]:
         """The contestants, each after its frozen twin."""
-        names = [name for one in self.contestants for name in (self.methods[one].twin, one)]
+        return self._with_twins(self.contestants)
+
+    def running_in(self, stream: str) -> dict[str, Method]:
+        """The contestants of one stream, each after its frozen twin."""
+        return self._with_twins(self.streams[stream].contestants or self.contestants)
+
+    def tuned_as(self, name: str) -> str:
+        """The method whose sweep gives the rate of `name`; '' where none does.
+
+        Its own, or that of a method that resets otherwise and is the same in all else.
+        """
+        swept = [other for other, rates in self.tuning.items() if rates]
+        if self.rates == "given" or not self.methods[name].rate:
+            return ""
+        if name in swept:
+            return name
+        others = (o for o in swept if self.methods[o].reset != self.methods[name].reset)
+        alike = (o for o in others if _but_reset(self, o) == _but_reset(self, name))
+        return next(alike, "")
+
+    def _with_twins(self, contestants: Collection[str]) -> dict[str, Method]:
+        names = [name for one in contestants for name in (self.methods[one].twin, one)]
         return {name: self.methods[name] for name in names}
+
+
+def _but_reset(adaptation: Adaptation, name: str) -> Method:
+    method = adaptation.methods[name]
+    return dataclasses.replace(with_rate(method, 0.0), reset="never")
 
 
 @dataclass(frozen=True)
@@ -252,13 +323,53 @@ class Evaluation:
         "loss above the frozen twin, as a share of persistence, that counts as recovered", low=0
     )
     rolling_clips: int = key("window of the smoothed curves", low=1)
+    bootstrap_draws: int = key("draws of a bootstrap over blocks of clips", low=100)
     confidence: float = key("level of the intervals", above=0, high=0.999)
+
+
+Endpoint = Literal["adaptation", "stability", "overall"]
+Gate = Literal["domain_gap", "base_skill", "net_gain", "collapsed"]
+
+
+@dataclass(frozen=True)
+class VerdictRule:
+    """When the candidate beats the baseline; the mirror image decides for the baseline."""
+
+    superior: tuple[Endpoint, ...] = key("endpoints that must be won by more than the margin")
+    not_inferior: tuple[Endpoint, ...] = key("endpoints that may not be lost by the margin")
+    comparable: tuple[Literal["skill_A1"], ...] = key("what may not differ by the margin")
+    gates: tuple[Gate, ...] = key("what must hold for any verdict")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The question of the study, written before it runs."""
+
+    enabled: bool = key("give a verdict; needs its seeds, orders and a placebo stream")
+    candidate: str = key("the method that may win")
+    baseline: str = key("the method that it must beat")
+    seeds: int = key("seeds that a verdict needs", low=2)
+    orders: int = key("orders that a verdict needs", low=1)
+    confidence: float = key("level of the intervals", above=0, high=0.999)
+    alpha: float = key("level of the tests after Holm", above=0, high=0.5)
+    margin_quantile: float = key(
+        "quantile of the differences between orders of the placebo that is the margin",
+        above=0,
+        high=1,
+    )
+    base_margin: float = key("skill on A1 that frozen twins may differ by", above=0, high=1)
+    motion_bins: int = key("bins of equal motion that the domain gap is taken in", low=1)
+    max_collapsed: int = key("collapsed runs that a verdict tolerates", low=0)
+    collapse_ratio: float = key("loss over the frozen twin's that is a collapse", above=1)
+    collapse_clips: int = key("clips that it must last", low=1)
+    rule: VerdictRule = key("the rule, as data")
 
 
 @dataclass(frozen=True)
 class Figures:
     """How figures are drawn."""
 
+    methods: tuple[str, ...] = key("methods that curves show, where they ran; tables have all")
     text_width_in: float = key("width of the text block of the thesis", "in", above=0)
     font_pt: float = key("font size", "pt", low=5, high=14)
     dpi: int = key("resolution of the PNG files", "1/in", low=72, high=1200)
@@ -289,15 +400,9 @@ class Study:
     training: Training = key("training")
     adaptation: Adaptation = key("test-time adaptation")
     evaluation: Evaluation = key("metrics")
+    verdict: Verdict = key("the question")
     figures: Figures = key("figures")
     compute: Compute = key("hardware")
-
-
-def parse(config: Mapping[str, Any]) -> Study:
-    """Read a merged configuration; raise `SettingsError` on the first thing that is wrong."""
-    study = read(Study, config)
-    check_study(study)
-    return study
 
 
 def require_weights(weights: str, known: Collection[str]) -> None:
@@ -307,9 +412,14 @@ def require_weights(weights: str, known: Collection[str]) -> None:
         raise SettingsError("encoder.weights", weights, "no such name, folder or file", remedy)
 
 
+def trained_names(study: Study) -> tuple[str, ...]:
+    """Every predictor that is trained."""
+    return (*(field.name for field in dataclasses.fields(Models)), *study.variants)
+
+
 def model_names(study: Study) -> tuple[str, ...]:
     """Every predictor that a method may name."""
-    return (*(field.name for field in dataclasses.fields(Models)), *study.variants)
+    return (*trained_names(study), *CLOSED_FORM)
 
 
 def model_kind(study: Study, name: str) -> str:
@@ -317,8 +427,10 @@ def model_kind(study: Study, name: str) -> str:
     return study.variants[name].of if name in study.variants else name
 
 
-def model_settings(study: Study, name: str) -> VitAC | Hope:
+def model_settings(study: Study, name: str) -> VitAC | Hope | ClosedForm:
     """The settings of a predictor, a variant's changes merged over what it is a variant of."""
+    if name in CLOSED_FORM:
+        return ClosedForm(name)
     base = getattr(study.models, model_kind(study, name))
     if name not in study.variants:
         return base
@@ -345,92 +457,6 @@ def read_model(name: str, value: Any, path: str = "models") -> VitAC | Hope:
     return read(kinds[name], value, f"{path}.{name}")
 
 
-def check_study(study: Study) -> None:
-    """Check what spans several keys; each check raises `SettingsError`."""
-    _check_names(study)
-    _check_time(study.simulation)
-    _check_space(study)
-    _check_splits(study)
-    for name in model_names(study):
-        check_model(model_settings(study, name), _where(study, name, "model", f"models.{name}"))
-        _check_training(study, name)
-    _check_methods(study)
-    _check_contestants(study.adaptation)
-    _check_tuning(study.adaptation, study.splits)
-
-
-def _check_names(study: Study) -> None:
-    if not study.study.replace("_", "").replace("-", "").isalnum():
-        remedy = "use letters, digits, - and _ only: it names a folder"
-        raise SettingsError("study", study.study, "not a name", remedy)
-    for name in ("seeds", "orders"):
-        values = getattr(study, name)
-        if not values or len(set(values)) != len(values):
-            raise SettingsError(name, list(values), "empty or repeated", "list distinct numbers")
-    for name in study.variants:
-        if not str(name).isidentifier() or hasattr(study.models, name):
-            remedy = "use letters, digits and _ only, and neither vit_ac nor hope"
-            raise SettingsError("variants", name, "not a name for a variant", remedy)
-
-
-def _check_time(simulation: Simulation) -> None:
-    if simulation.frame_count != CLIP_FRAMES:
-        odd = "odd frame count" if simulation.frame_count % 2 else "unsupported frame count"
-        remedy = f"use {CLIP_FRAMES}: 8 tubelets of 2 frames"
-        raise SettingsError("simulation.frame_count", simulation.frame_count, odd, remedy)
-    if simulation.step_hz % simulation.frame_hz:
-        remedy = f"use a multiple of frame_hz = {simulation.frame_hz}"
-        raise SettingsError("simulation.step_hz", simulation.step_hz, "not a multiple", remedy)
-    last = simulation.frame_count - TUBELET_FRAMES
-    for onset in simulation.onset_frames:
-        if onset % 2 == 0 or onset >= last:
-            remedy = f"use odd frames from 1 to {last - 1}, so that a push falls between tubelets"
-            raise SettingsError("simulation.onset_frames", onset, "even or too late", remedy)
-    if not simulation.onset_frames:
-        raise SettingsError("simulation.onset_frames", [], "empty", "give at least one odd frame")
-
-
-def _check_space(study: Study) -> None:
-    image = study.camera.image_px
-    if image % PATCH_PX:
-        remedy = f"use a multiple of {PATCH_PX}"
-        raise SettingsError("camera.image_px", image, "patches do not divide the image", remedy)
-    if study.camera.eye_m[2] <= 0:
-        raise SettingsError("camera.eye_m", study.camera.eye_m, "below ground", "lift z above 0")
-    if study.camera.eye_m[:2] == study.camera.target_m[:2]:
-        remedy = "move the eye aside, or its up direction is undefined"
-        raise SettingsError("camera.eye_m", study.camera.eye_m, "straight above target_m", remedy)
-    if not study.appearance.shapes:
-        raise SettingsError("appearance.shapes", [], "empty", "name at least one shape")
-    needed = study.splits.get("held_out")
-    if needed and needed.a + needed.b and not study.appearance.held_out_shapes:
-        remedy = "name the shapes that only this split shows"
-        raise SettingsError("appearance.held_out_shapes", [], "empty", remedy)
-
-
-def _check_splits(study: Study) -> None:
-    for name in study.splits:
-        if name not in SPLITS:
-            raise SettingsError(f"splits.{name}", name, "unknown", f"use {listed(SPLITS)}")
-    for name in SPLITS:
-        if name not in study.splits:
-            raise SettingsError(f"splits.{name}", None, "missing key", "set {a: 0, b: 0} to skip")
-    needed = [("train", "a"), ("validation", "a"), ("probe", "a"), ("probe", "b")]
-    needed += [("stream_1", "a"), ("stream_2", "b"), ("stream_3", "a")]
-    episode = study.simulation.episode_clips
-    for split, domain in needed:
-        if getattr(study.splits[split], domain) == 0:
-            raise SettingsError(
-                f"splits.{split}.{domain}", 0, "empty", "the study needs clips here"
-            )
-    for split, size in study.splits.items():
-        for domain in ("a", "b"):
-            clips = getattr(size, domain)
-            if clips % episode:
-                remedy = f"use a multiple of simulation.episode_clips = {episode}"
-                raise SettingsError(f"splits.{split}.{domain}", clips, "cuts an episode", remedy)
-
-
 def check_model(model: VitAC | Hope, where: str) -> None:
     """Raise `SettingsError` unless the sizes of a predictor fit each other.
 
@@ -448,90 +474,17 @@ def check_model(model: VitAC | Hope, where: str) -> None:
         raise SettingsError(f"{where}.cms_periods", periods, "not ascending", remedy)
 
 
-def _check_training(study: Study, name: str) -> None:
-    training, where = training_settings(study, name), _where(study, name, "training", "training")
-    shares = training.warmup_share + training.decay_share
-    if shares > 1:
-        remedy = f"warmup_share and decay_share may add up to 1, not {shares:g}"
-        raise SettingsError(f"{where}.decay_share", training.decay_share, "too large", remedy)
-    batch, episodes = training.episodes_per_batch, _training_episodes(study)
-    if batch > episodes:
-        remedy = f"at most {episodes} episodes are in splits.train.a"
-        raise SettingsError(f"{where}.episodes_per_batch", batch, "more than there are", remedy)
+def running_models(study: Study) -> list[str]:
+    """The predictors of all contestants and of what those are matched with."""
+    used = {method.model for method in study.adaptation.running.values()}
+    trained = sorted(used - set(CLOSED_FORM))
+    matched = {training_settings(study, name).match for name in trained}
+    return sorted({*trained, *matched} - {""})
 
 
-def _where(study: Study, name: str, part: str, base: str) -> str:
-    """Where the settings of a predictor stand in the configuration."""
-    return f"variants.{name}.{part}" if name in study.variants else base
-
-
-def _training_episodes(study: Study) -> int:
-    return study.splits["train"].a // study.simulation.episode_clips
-
-
-def _check_methods(study: Study) -> None:
-    methods = study.adaptation.methods
-    for name, method in methods.items():
-        where = f"adaptation.methods.{name}"
-        if not str(name).isidentifier():
-            remedy = "use letters, digits and _ only: it names a folder"
-            raise SettingsError("adaptation.methods", name, "not a name", remedy)
-        if method.model not in model_names(study):
-            remedy = f"use one of {listed(model_names(study))}"
-            raise SettingsError(f"{where}.model", method.model, "no such predictor", remedy)
-        _check_learning(study, method, where)
-        _check_twin(methods, method, where)
-
-
-def _check_learning(study: Study, method: Method, where: str) -> None:
-    """A method learns only what its predictor can."""
-    model, rate = model_settings(study, method.model), method.look_back_rate
-    if method.adapt == "none" and method.learning_rate != 0:
-        key = f"{where}.learning_rate"
-        raise SettingsError(key, method.learning_rate, "nothing adapts", "set it to 0")
-    if isinstance(model, VitAC) and (rate or method.scope != "carry"):
-        remedy = "set look_back_rate: 0 and scope: carry"
-        raise SettingsError(where, method.model, "has no memory", remedy)
-    if isinstance(model, Hope) and rate and model.cms_loss != "look_back":
-        problem = f"{method.model} has cms_loss: {model.cms_loss}, so nothing looks back"
-        remedy = "set it to 0, or name a predictor with cms_loss: look_back"
-        raise SettingsError(f"{where}.look_back_rate", rate, problem, remedy)
-
-
-def _check_twin(methods: Mapping[str, Method], method: Method, where: str) -> None:
-    twin = methods.get(method.twin)
-    if twin is None or twin.model != method.model:
-        remedy = f"name a method of model {method.model}"
-        raise SettingsError(f"{where}.twin", method.twin, "no such twin", remedy)
-    if twin.adapt != "none" or twin.look_back_rate:
-        remedy = "name a method with adapt: none and look_back_rate: 0"
-        raise SettingsError(f"{where}.twin", method.twin, "is not frozen", remedy)
-
-
-def _check_contestants(adaptation: Adaptation) -> None:
-    where, names = "adaptation.contestants", adaptation.contestants
-    if not names or len(set(names)) != len(names):
-        remedy = "list at least one method, each once"
-        raise SettingsError(where, list(names), "empty or repeated", remedy)
-    for name in names:
-        if name not in adaptation.methods:
-            remedy = f"use names of adaptation.methods: {listed(adaptation.methods)}"
-            raise SettingsError(where, name, "no such method", remedy)
-
-
-def _check_tuning(adaptation: Adaptation, splits: Mapping[str, SplitSize]) -> None:
-    for split, domain in (("tuning_1", "a"), ("tuning_2", "b"), ("tuning_3", "a")):
-        if any(adaptation.tuning.values()) and getattr(splits[split], domain) == 0:
-            remedy = "adaptation.tuning compares rates on these clips"
-            raise SettingsError(f"splits.{split}.{domain}", 0, "empty", remedy)
-    for name, rates in adaptation.tuning.items():
-        where = f"adaptation.tuning.{name}"
-        if name not in adaptation.methods:
-            remedy = f"use a name of adaptation.methods: {listed(adaptation.methods)}"
-            raise SettingsError(where, list(rates), "no such method", remedy)
-        if rates and (adaptation.methods[name].rate == 0 or min(rates) <= 0):
-            remedy = "give positive rates of a method that learns online"
-            raise SettingsError(where, list(rates), "nothing to tune", remedy)
+def phase_clips(study: Study, split: str, domain: str) -> int:
+    """How many clips of a split there are in a domain; a severity has as many as B."""
+    return getattr(study.splits[split], "a" if domain == "A" else "b")
 
 
 def with_rate(method: Method, rate: float) -> Method:

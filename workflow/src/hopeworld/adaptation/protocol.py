@@ -1,15 +1,18 @@
-"""A1 -> B -> A2 as a fold over clips: predict, score, observe. The order is the contract.
+"""A stream as a fold over clips: predict, score, observe. The order is the contract.
 
-    for clip k:   forget the clip (or, per_clip, everything)
+    for clip k:   at a change of phase: reset, if the policy knows of it
                   one free rollout, H = 1 ... 7, on a copy of the state that the clip starts with
       for t:      predict z_{t+1} from what has been seen and a_t
                   --- z_{t+1} is observed ---
                   score (object / background / all), persistence            before any update
                   learn: CMS look-back step of HOPE, TTA step
-      at probe points: score held-out A and B clips; in-clip writes on, TTA and CMS updates off,
-                  every clip from the stream's state, which stays as it was (checked by its hash)
+                  forget the clip and what is pending; reset, if the policy says so
+      at probe points: score held-out clips of both domains; in-clip writes on, TTA and CMS
+                  updates off, every clip from the stream's state, which stays as it was (checked by
+                  its hash)
 
 The rollout is scored at the start of its clip, so that no number is scored after learning from it.
+The orders of a job are streams that run side by side, as rows of one batch.
 """
 
 from __future__ import annotations
@@ -17,246 +20,204 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
-import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
-from hopeworld.adaptation.adapter import Adapter, Update
+from hopeworld.adaptation.clips import Clips, StreamError, read_clips
+from hopeworld.adaptation.job import StreamJob
+from hopeworld.adaptation.learner import Learner, Update
+from hopeworld.adaptation.probes import Means, Probes
 from hopeworld.adaptation.records import Place, Records, Score
-from hopeworld.features.dataset import ClipDataset
-from hopeworld.models.objective import TRANSITIONS, region_masks, rollout_mask, token_error
-from hopeworld.models.predictor import Predictor, State, Trace, standardise
-from hopeworld.models.state import digest
-from hopeworld.schema import REGIONS
-from hopeworld.settings import Adaptation, Method
-from hopeworld.trained import load_predictor
-
-PROGRESS_S = 5.0
-
-
-class StreamError(ValueError):
-    """A stream that cannot go on."""
-
-
-@dataclass(frozen=True)
-class Clip:
-    """One clip, ready for a predictor."""
-
-    index: int
-    latents: Float[Tensor, "1 8 P D"]
-    actions: Float[Tensor, "1 8 A"]
-    mask_now: Bool[Tensor, "8 P"]
-    mask_next: Bool[Tensor, "8 P"]
-
-
-@dataclass(frozen=True)
-class StreamJob:
-    """One contestant on one stream.
-
-    phases: name and clips of A1, B, A2 in order.   probes: held-out clips of A and B.
-    """
-
-    name: str
-    method: Method
-    settings: Adaptation
-    seed: int
-    order: int
-    weights: Path
-    phases: tuple[tuple[str, ClipDataset], ...]
-    probes: dict[str, ClipDataset]
-    device: str
-
-
-def run_stream(job: StreamJob) -> Records:
-    """Run one method over the stream; returns the rows of its three tables."""
-    predictor, _ = load_predictor(job.weights, job.device)
-    run = Stream(job, predictor)
-    clips = list(stream_clips(job))
-    run.probe(0, "start")
-    last_line = time.monotonic()
-    for k, (phase, data, index) in enumerate(clips):
-        run.play(Place(k, phase, int(data.clip[index])), read_clip(data, index, job.device))
-        phase_ends = k + 1 == len(clips) or clips[k + 1][0] != phase
-        if phase_ends or (k + 1) % job.settings.probe_every == 0:
-            run.probe(k + 1, phase)
-        if time.monotonic() - last_line > PROGRESS_S or k + 1 == len(clips):
-            last_line = time.monotonic()
-            print(f"{job.name}: {phase}, clip {k + 1}/{len(clips)}", file=sys.stderr, flush=True)
-    for warning in run.records.warnings():
-        print(f"warning: {job.name}: {warning}", file=sys.stderr, flush=True)
-    return run.records
-
-
-def stream_clips(job: StreamJob) -> Iterator[tuple[str, ClipDataset, int]]:
-    """Phase, data and position of every clip; order 0 as drawn, others permute the episodes."""
-    for number, (phase, data) in enumerate(job.phases):
-        episodes = np.unique(data.episode)
-        if job.order:
-            generator = np.random.default_rng((job.order, number))
-            episodes = generator.permutation(episodes)
-        for episode in episodes:
-            for index in np.flatnonzero(data.episode == episode):
-                yield phase, data, int(index)
-
-
-def read_clip(data: ClipDataset, index: int, device: str) -> Clip:
-    """Read one clip into LayerNorm space; raises `StreamError` on NaN or Inf."""
-    latents = standardise(torch.from_numpy(data.latents([index])).to(device))
-    if not torch.isfinite(latents).all():
-        raise StreamError(f"clip {int(data.clip[index])} has NaN or Inf features; encode it again")
-    return Clip(
-        index,
-        latents,
-        torch.from_numpy(data.action[index : index + 1]).to(device),
-        torch.from_numpy(data.mask_now[index]).to(device),
-        torch.from_numpy(data.mask_next[index]).to(device),
-    )
+from hopeworld.adaptation.resets import Resets
+from hopeworld.models.objective import TRANSITIONS, rollout_mask, token_error
+from hopeworld.models.predictor import Predictor, State, Trace
+from hopeworld.probing.decoder import Decoder
 
 
 class Stream:
-    """A predictor on its way through a stream."""
+    """A learner on its way through the streams of some orders, with the rows so far.
 
-    def __init__(self, job: StreamJob, predictor: Predictor):
-        self.job = job
-        self.predictor = predictor
-        self.adapter = Adapter(predictor, job.method, job.settings.clip_norm)
-        if job.method.look_back_rate:
-            predictor.look_back_rate = job.method.look_back_rate
-        self.learns = job.method.look_back_rate > 0 or job.method.adapt != "none"
-        self.state = predictor.initial(1)
-        self.diverged = False
-        name = f"{job.name}_seed{job.seed}_order{job.order}"
-        self.records = Records(
-            {"run": name, "seed": job.seed, "order": job.order, "method": job.name}
+    predictor: as trained; changed in place.
+    """
+
+    def __init__(
+        self,
+        job: StreamJob,
+        predictor: Predictor,
+        orders: tuple[int, ...],
+        probes: Probes,
+        decoder: Decoder | None = None,
+    ):
+        self.job, self.orders, self.decoder = job, orders, decoder
+        self.resets = Resets(predictor, job.method, job.settings, len(orders))
+        self.learner = Learner(predictor, job.method, job.settings, len(orders))
+        self.records = [Records(job.run(order)) for order in orders]
+        self.stops = job.stops(orders)
+        self._probes = probes
+        self._probed: tuple[str, list[dict[str, Means]]] = ("", [])
+        self._diverged: set[int] = set()
+
+    def play_next(self, k: int) -> None:
+        """Clip k of every stream."""
+        stop = self.stops[k]
+        is_change = k > 0 and self.stops[k - 1].phase != stop.phase
+        if self.resets.before(is_change):
+            self.learner.reset()
+        clips = read_clips(stop.data, stop.positions, self.job.device)
+        losses = self.play(k, stop.phase, clips)
+        self.learner.end_clip()
+        due = self.resets.after(k, clips, losses)
+        if due:
+            self.learner.reset(due)
+
+    def play(self, k: int, phase: str, clips: Clips) -> Float[Tensor, "S"]:
+        """Rollout, then predict, score and learn along the transitions; mean loss by stream."""
+        places = [Place(k, phase, clip) for clip in clips.clip]
+        rolled = self._rollout(places, clips)
+        traces: list[Trace] = [{} for _ in places] if self._is_diagnosed(k) else []
+        online = [self._transition(places, t, clips, traces) for t in range(TRANSITIONS)]
+        for records, place, trace in zip(self.records, places, traces, strict=False):
+            records.add_trace(place, trace)
+        predictions = torch.cat([prediction for prediction, _ in online], 1)
+        self._add_centres(places, clips, {"online": predictions, "rollout": rolled})
+        return torch.stack([loss for _, loss in online]).mean(0)
+
+    def _is_diagnosed(self, k: int) -> bool:
+        """Whether the memories of clip k are noted; only where there are any."""
+        return self.learner.state_scalars > 0 and k % self.job.settings.diagnose_every == 0
+
+    def _rollout(self, places: list[Place], clips: Clips) -> Float[Tensor, "S 7 P D"]:
+        first, truth = clips.latents[:, :1], clips.latents[:, 1 : TRANSITIONS + 1]
+        predictions = self.learner.rollout(first, clips.actions, TRANSITIONS)
+        mask = rollout_mask(clips.mask_now, TRANSITIONS)
+        still = token_error(first.expand_as(truth), truth)
+        scores = _by_stream(token_error(predictions, truth), still, mask)
+        for records, place, score in zip(self.records, places, scores, strict=True):
+            records.add_rollout(place, score)
+        return predictions
+
+    def _transition(
+        self, places: list[Place], t: int, clips: Clips, traces: list[Trace]
+    ) -> tuple[Float[Tensor, "S 1 P D"], Float[Tensor, "S"]]:
+        """Predict, observe, score, learn; the prediction, and the mean loss of every stream."""
+        inputs = clips.latents[:, t : t + 1], clips.actions[:, t : t + 1]
+        truth = clips.latents[:, t + 1 : t + 2]
+        for stream, trace in enumerate(traces):
+            self.learner.diagnose(stream, *inputs, trace)
+        before, started = self.learner.state, time.perf_counter()
+        prediction = self.learner.predict(*inputs)
+        # --- z_{t+1} is observed ---
+        scores = _by_stream(
+            token_error(prediction, truth),
+            token_error(inputs[0], truth),
+            clips.mask_next[:, t : t + 1],
         )
-        self._probed: tuple[str, dict[str, dict[str, tuple[float, float]]]] = ("", {})
+        if traces and t == 0:
+            self._note_carry(places, scores, clips)
+        updates = self.learner.learn(truth[:, 0])
+        time_ms = math.nan if traces else self._elapsed_ms(started)
+        if traces and t == TRANSITIONS - 1:
+            self._note_lesson(places, scores, clips, before)
+        self._add_transition(places, t, scores, updates, time_ms)
+        return prediction, torch.stack([score.loss.mean() for score in scores]).double()
 
-    def play(self, place: Place, clip: Clip) -> None:
-        """One clip of the stream: rollout, then predict, score and learn along its transitions."""
-        self.state = self._start_clip()
-        self.records.add_rollout(place, self._rollout(clip))
-        trace = {} if place.k % self.job.settings.diagnose_every == 0 else None
-        for t in range(TRANSITIONS):
-            self._transition(place, t, clip, trace)
-        if trace:
-            self.records.add_trace(place, trace)
+    def _add_transition(
+        self,
+        places: list[Place],
+        t: int,
+        scores: list[Score],
+        updates: list[Update],
+        time_ms: float,
+    ) -> None:
+        drifts = self.learner.drift()
+        for stream, (place, score) in enumerate(zip(places, scores, strict=True)):
+            if not torch.isfinite(score.loss).all():
+                self._report_divergence(place, t, stream)
+            measured = {"drift": drifts[stream], "time_ms": time_ms}
+            self.records[stream].add_transition(place, t, score, updates[stream], measured)
 
-    def _start_clip(self) -> State:
-        if self.job.method.scope == "per_clip":
-            return self.predictor.initial(1)
-        return self.predictor.new_clip(self.state)
+    def _note_carry(self, places: list[Place], scores: list[Score], clips: Clips) -> None:
+        """carry_benefit: object loss of the first transition from initial(), minus as carried."""
+        initial = self.learner.predictor.initial(len(places))
+        fresh = self._errors_from(initial, 0, clips)
+        for records, place, score, loss in zip(self.records, places, scores, fresh, strict=True):
+            benefit = (loss - score.loss)[score.mask].mean()
+            records.add_note(place, 0, "state", "carry_benefit", benefit)
 
-    @torch.no_grad()
-    def _rollout(self, clip: Clip) -> Score:
-        predictions = self.predictor.rollout(
-            self.state, clip.latents[:, :1], clip.actions, TRANSITIONS
-        )
-        truth = clip.latents[:, 1 : TRANSITIONS + 1]
-        mask = rollout_mask(clip.mask_now[None], TRANSITIONS)[0]
-        still = token_error(clip.latents[:, :1].expand_as(truth), truth)[0]
-        return Score(token_error(predictions, truth)[0], still, mask)
-
-    def _transition(self, place: Place, t: int, clip: Clip, trace: Trace | None) -> None:
-        started = time.perf_counter()
-        now, truth = clip.latents[:, t : t + 1], clip.latents[:, t + 1]
-        with torch.set_grad_enabled(self.learns):
-            prediction, state = self.predictor.predict(
-                self.state, now, clip.actions[:, t : t + 1], trace
-            )
-            score = score_transition(prediction, clip, t)
+    def _note_lesson(
+        self, places: list[Place], scores: list[Score], clips: Clips, before: State
+    ) -> None:
+        """loss_before, loss_after: of the last transition, and with all that it has taught."""
+        if not self.job.method.look_back_rate or self.job.settings.delay_steps:
+            return
+        t = TRANSITIONS - 1
+        taught = self.learner.predictor.taught(before, self.learner.state)
+        again = self._errors_from(taught, t, clips)
+        for records, place, score, loss in zip(self.records, places, scores, again, strict=True):
             if torch.isfinite(score.loss).all():
-                state = self.predictor.observe(state, prediction[:, -1], truth)
-                if trace:
-                    self._note_benefit(place, t, clip, score, state)
-                update = self.adapter.adapt(prediction[:, -1], truth)
-            else:
-                self._report_divergence(place, t)
-                update = Update(math.nan, False)
-        self.state = self.predictor.refresh(self.predictor.detach(state))
-        elapsed_ms = math.nan if trace is not None else self._elapsed_ms(started)
-        measured = {"drift": self.adapter.drift(), "time_ms": elapsed_ms}
-        self.records.add_transition(place, t, score, update, measured)
+                records.add_note(place, t, "cms", "loss_before", score.loss.mean())
+                records.add_note(place, t, "cms", "loss_after", loss.mean())
 
-    @torch.no_grad()
-    def _note_benefit(self, place: Place, t: int, clip: Clip, score: Score, after: State) -> None:
-        """What carrying a state and what the look-back are worth, by predicting once more.
-
-        carry_benefit: object loss of the first transition from initial(), minus that as carried.
-        loss_before, loss_after: loss of the last transition, and with the deltas it has taught.
-        """
-        if t == 0:
-            reset = self._loss_again(self.predictor.initial(1), t, clip)
-            benefit = (reset - score.loss)[score.mask].mean()
-            self.records.add_note(place, t, "state", "carry_benefit", benefit)
-        if t == TRANSITIONS - 1 and self.job.method.look_back_rate:
-            taught = self._loss_again(self.predictor.taught(self.state, after), t, clip)
-            self.records.add_note(place, t, "cms", "loss_before", score.loss.mean())
-            self.records.add_note(place, t, "cms", "loss_after", taught.mean())
-
-    def _loss_again(self, state: State, t: int, clip: Clip) -> Float[Tensor, "1 P"]:
-        inputs = clip.latents[:, t : t + 1], clip.actions[:, t : t + 1]
-        prediction, _ = self.predictor.predict(state, *inputs)
-        return token_error(prediction, clip.latents[:, t + 1 : t + 2])[0]
+    def _errors_from(self, state: State, t: int, clips: Clips) -> Float[Tensor, "S 1 P"]:
+        inputs = clips.latents[:, t : t + 1], clips.actions[:, t : t + 1]
+        prediction = self.learner.predict_from(state, *inputs)
+        return token_error(prediction, clips.latents[:, t + 1 : t + 2]).cpu()
 
     def _elapsed_ms(self, started: float) -> float:
-        """Wall time of predict, score and learn; the diagnostics of a clip are never in it."""
+        """Wall time of predict, score and learn, an equal share for every stream."""
         if self.job.device != "cpu":
-            torch.cuda.synchronize()
-        return 1e3 * (time.perf_counter() - started)
+            torch.cuda.synchronize(self.job.device)
+        return 1e3 * (time.perf_counter() - started) / len(self.orders)
 
-    def _report_divergence(self, place: Place, t: int) -> None:
-        """Say once that the run has collapsed; it goes on, and its losses are recorded as NaN."""
-        if not self.diverged:
+    def _report_divergence(self, place: Place, t: int, stream: int) -> None:
+        """Say once that a stream has collapsed; it goes on, and its losses are recorded as NaN."""
+        if stream not in self._diverged:
             print(
-                f"warning: {self.job.name}, clip {place.k}, transition {t}: the prediction is not "
-                "finite; a lower rate in adaptation.methods may help",
+                f"warning: {self.records[stream].run['run']}, clip {place.k}, transition {t}: the "
+                "prediction is not finite; a lower rate in adaptation.methods may help",
                 file=sys.stderr,
                 flush=True,
             )
-        self.diverged = True
+        self._diverged.add(stream)
 
     @torch.no_grad()
+    def _add_centres(
+        self, places: list[Place], clips: Clips, predictions: dict[str, Tensor]
+    ) -> None:
+        """Where the probe sees the object, in the true latents and in the predictions."""
+        if self.decoder is None:
+            return
+        true, start = clips.centre[:, 1 : TRANSITIONS + 1], clips.centre[:, :1]
+        decoded = self.decoder(clips.latents[:, 1 : TRANSITIONS + 1]).cpu().numpy()
+        for kind, latents in predictions.items():
+            predicted = self.decoder(latents).cpu().numpy()
+            for s, (records, place) in enumerate(zip(self.records, places, strict=True)):
+                starts = start[s].repeat(TRANSITIONS, 0)
+                records.add_centres(place, kind, (starts, true[s], decoded[s], predicted[s]))
+
     def probe(self, k: int, phase: str) -> None:
-        """Score held-out clips from the state as it stands; the state must not change.
+        """Score held-out clips from what is learnt after k clips, which must not change.
 
-        A run whose state and parameters are those of its last probe repeats its numbers.
+        Streams whose learner is that of the last probe point repeat its numbers.
         """
-        start = self._start_clip()
-        before = digest(start, self.predictor)
+        if not self.job.probes:
+            return
+        before = self.learner.digest()
         if before != self._probed[0]:
-            means = {d: self._probe_domain(start, data) for d, data in self.job.probes.items()}
-            self._probed = (before, means)
-            if digest(start, self.predictor) != before:
-                raise StreamError(f"{self.job.name}: the probe after clip {k} changed the stream")
-        for domain, means in self._probed[1].items():
-            self.records.add_probe(k, phase, domain, means)
+            self._probed = (before, self._probes.score(self.learner))
+            if self.learner.digest() != before:
+                raise StreamError(f"{self.job.label}: the probe after clip {k} changed the stream")
+        for records, by_domain in zip(self.records, self._probed[1], strict=True):
+            for domain, means in by_domain.items():
+                records.add_probe(k, phase, domain, means)
 
-    def _probe_domain(self, start: State, data: ClipDataset) -> dict[str, tuple[float, float]]:
-        """Ratio of sums over clips and transitions: mean loss and persistence per region."""
-        totals = {region: np.zeros(3) for region in REGIONS}
-        for index in range(len(data)):
-            clip = read_clip(data, index, self.job.device)
-            inputs = clip.latents[:, :TRANSITIONS], clip.actions[:, :TRANSITIONS]
-            predictions, _ = self.predictor.predict(start, *inputs)
-            truth = clip.latents[:, 1 : TRANSITIONS + 1]
-            loss, still = token_error(predictions, truth)[0], token_error(inputs[0], truth)[0]
-            for region, chosen in region_masks(clip.mask_next[:TRANSITIONS]).items():
-                sums = float(loss[chosen].sum()), float(still[chosen].sum())
-                totals[region] += (*sums, int(chosen.sum()))
-        return {name: (loss / n, still / n) for name, (loss, still, n) in totals.items()}
+    def ends_phase(self, k: int) -> bool:
+        """Whether clip k is the last of its phase."""
+        return k + 1 == len(self.stops) or self.stops[k + 1].phase != self.stops[k].phase
 
 
-def score_transition(prediction: Float[Tensor, "1 1 P D"], clip: Clip, t: int) -> Score:
-    """Errors of one online prediction and of persistence, on the object of z_t or z_{t+1}."""
-    truth = clip.latents[:, t + 1 : t + 2]
-    still = clip.latents[:, t : t + 1]
-    return Score(
-        token_error(prediction.detach(), truth)[0],
-        token_error(still, truth)[0],
-        clip.mask_next[t : t + 1],
-    )
+def _by_stream(loss: Tensor, persistence: Tensor, mask: Tensor) -> list[Score]:
+    """Scores of every stream on the CPU, from [S, t, P] each."""
+    return [Score(*parts) for parts in zip(loss.cpu(), persistence.cpu(), mask, strict=True)]

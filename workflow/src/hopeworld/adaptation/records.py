@@ -1,23 +1,30 @@
-"""Rows of the stream, probe and memory tables (`schema.STREAM`, `PROBES`, `MEMORY`)."""
+"""Rows of the tables of a stream (`schema.STREAM`, `PROBES`, `MEMORY`, `CENTRES`)."""
 
 from __future__ import annotations
 
+import io
 import math
-import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from hopeworld.adaptation.adapter import Update
-from hopeworld.files import atomic
+from hopeworld.adaptation.learner import Update
 from hopeworld.models.objective import region_masks
 from hopeworld.models.predictor import Trace
-from hopeworld.schema import MEMORY, PROBES, STREAM
+from hopeworld.schema import CENTRES, MEMORY, PROBES, STREAM
 
+COLUMNS = {
+    "stream": [name for name in STREAM if name != "loss_frozen"],
+    "probes": list(PROBES),
+    "memory": list(MEMORY),
+    "centres": list(CENTRES),
+}
 RETAINED = 0.1  # below this share of its memory per clip, carrying it is no use
 
 
@@ -32,7 +39,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Score:
-    """Token errors of predictions and of persistence, with the object's patches."""
+    """Token errors of predictions and of persistence, with the object's patches; on the CPU."""
 
     loss: Float[Tensor, "t P"]
     persistence: Float[Tensor, "t P"]
@@ -53,13 +60,14 @@ class Score:
 class Records:
     """Collects the rows of one run.
 
-    run: the columns that every row shares: run, seed, order, method.
+    run: the columns that every row shares: run, stream, seed, order, method.
     """
 
     run: dict[str, Any]
     stream: list[dict[str, Any]] = field(default_factory=list)
     probes: list[dict[str, Any]] = field(default_factory=list)
     memory: list[dict[str, Any]] = field(default_factory=list)
+    centres: list[dict[str, Any]] = field(default_factory=list)
 
     def add_transition(
         self, place: Place, t: int, score: Score, update: Update, measured: dict[str, float]
@@ -94,6 +102,22 @@ class Records:
             row = {"k": k, "phase": phase, "domain": domain, "region": region}
             self.probes.append({**self.run, **row, "loss": loss, "persistence": persistence})
 
+    def add_centres(self, place: Place, kind: str, centres: Sequence[np.ndarray]) -> None:
+        """Centres in metres along a clip, [T, 2] each: start, true, decoded, predicted.
+
+        Row i is transition i (online) or horizon i + 1 (rollout).
+        """
+        names = ("start", "true", "decoded", "predicted")
+        for step, row in enumerate(zip(*centres, strict=True)):
+            at = {"k": place.k, "phase": place.phase, "clip": place.clip, "kind": kind}
+            at["t"] = step + (kind == "rollout")
+            found = {
+                f"{name}_{axis}": float(value)
+                for name, point in zip(names, row, strict=True)
+                for axis, value in zip("xy", point, strict=True)
+            }
+            self.centres.append({**self.run, **at, **found})
+
     def add_trace(self, place: Place, trace: Trace) -> None:
         """The memories' diagnostics of one clip, moved from the device at once; NaN is left out."""
         for (layer, memory, name), notes in trace.items():
@@ -125,13 +149,24 @@ class Records:
         found += [f"CMS level {level} is dead" for level in sorted(dead.memory.unique())]
         return found
 
-    def write(self, stream: os.PathLike, probes: os.PathLike, memory: os.PathLike) -> None:
-        """Write the three tables, each atomically, with exactly the columns of the schema."""
-        columns = [name for name in STREAM if name != "loss_frozen"]
-        for path, rows, names in (
-            (stream, self.stream, columns),
-            (probes, self.probes, list(PROBES)),
-            (memory, self.memory, list(MEMORY)),
-        ):
-            with atomic(path) as part:
-                pd.DataFrame(rows, columns=names).to_parquet(part, index=False)
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Every table with exactly the columns of the schema."""
+        return {
+            name: pd.DataFrame(getattr(self, name), columns=columns)
+            for name, columns in COLUMNS.items()
+        }
+
+    def pack(self) -> dict[str, Tensor]:
+        """The tables so far as parquet files, each the bytes of a tensor."""
+        packed = {}
+        for name, table in self.tables().items():
+            file = io.BytesIO()
+            table.to_parquet(file, index=False)
+            packed[name] = torch.frombuffer(bytearray(file.getvalue()), dtype=torch.uint8)
+        return packed
+
+    def unpack(self, packed: dict[str, Tensor]) -> None:
+        """Go on from what `pack` returned."""
+        for name, content in packed.items():
+            table = pd.read_parquet(io.BytesIO(content.numpy().tobytes()))
+            setattr(self, name, table.to_dict("records"))

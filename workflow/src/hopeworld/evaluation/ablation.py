@@ -29,7 +29,7 @@ QUANTITIES = {
     "forgetting_rate": "share of the skill on A that B destroyed",
     "carry_benefit": "loss over the stream, reset at every clip, minus that with carried state",
 }
-COMPARED = ("adapt", "learning_rate", "scope", "look_back_rate")
+COMPARED = ("adapt", "learning_rate", "reset", "look_back_rate")
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def _row(job: AblationJob, metrics: Mapping[str, Any], name: str) -> dict[str, A
     model = job.methods[name].model
     gates = {(gate["model"], gate["seed"]): gate for gate in metrics["gate"]["runs"]}
     row = {"method": name, "model": model, "change": change(job, name)}
-    row["parameters"] = gates[model, job.seeds[0]]["parameters"]
+    row["parameters"] = gates.get((model, job.seeds[0]), {}).get("parameters", np.nan)
     values = [_trained(job, gates, model, s) | _streamed(job, metrics, name, s) for s in job.seeds]
     for quantity in QUANTITIES:
         by_seed = np.array([value[quantity] for value in values], dtype=float)
@@ -77,7 +77,9 @@ def _row(job: AblationJob, metrics: Mapping[str, Any], name: str) -> dict[str, A
 
 
 def _trained(job: AblationJob, gates: Mapping, model: str, seed: int) -> dict[str, float]:
-    """What the training of one seed reached."""
+    """What the training of one seed reached; NA for a predictor that is a formula."""
+    if (model, seed) not in gates:
+        return dict.fromkeys(("skill", "skill_difference", "lost_share", "passed"), float("nan"))
     gate = gates[model, seed]
     base = gates.get((kind(job, model), seed))
     difference = gate["skill"] - base["skill"] if base else float("nan")
@@ -114,9 +116,9 @@ def _run_mean(metrics: Mapping[str, Any], method: str, seed: int, name: str) -> 
 def reset_partner(methods: Mapping[str, settings.Method], name: str) -> str | None:
     """The method that differs from a carrying one by its reset at every clip; None without one."""
     method = methods[name]
-    if method.scope != "carry":
+    if method.reset != "never":
         return None
-    wanted = replace(method, scope="per_clip")
+    wanted = replace(method, reset="per_clip")
     found = (other for other, m in methods.items() if replace(m, twin=method.twin) == wanted)
     return next(found, None)
 

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from hopeworld import files
-from hopeworld.evaluation.final_losses import escape
 from hopeworld.evaluation.labels import label, stamp
+from hopeworld.evaluation.latex import escape
 from hopeworld.marks import between
 
 MARKS = ("<!-- ablation: start -->", "<!-- ablation: end -->")
@@ -52,7 +52,7 @@ def put_into(document: Path, results: Path) -> None:
 
 def latex(table: pd.DataFrame, metrics: Mapping[str, Any]) -> str:
     """Printed form for the package booktabs."""
-    heads = [escape(head).replace("−", "$-$") for head in HEADS]
+    heads = [escape(head) for head in HEADS]
     lines = [
         r"% needs \usepackage{booktabs}",
         rf"\begin{{tabular}}{{ll{'r' * (len(HEADS) - 2)}}}",
@@ -61,8 +61,8 @@ def latex(table: pd.DataFrame, metrics: Mapping[str, Any]) -> str:
         r"\midrule",
     ]
     for cells in rows(table, metrics["seeds"]):
-        lines.append(f"{' & '.join(_in_latex(cell) for cell in cells)} \\\\")
-    text = _in_latex(note(metrics))
+        lines.append(f"{' & '.join(escape(cell) for cell in cells)} \\\\")
+    text = escape(note(metrics))
     text = rf"\multicolumn{{{len(HEADS)}}}{{p{{0.95\linewidth}}}}{{\footnotesize {text}}} \\"
     return "\n".join([*lines, r"\midrule", text, r"\bottomrule", r"\end{tabular}", ""])
 
@@ -70,10 +70,14 @@ def latex(table: pd.DataFrame, metrics: Mapping[str, Any]) -> str:
 def rows(table: pd.DataFrame, seeds: list[int]) -> list[list[str]]:
     """The printed cells of every contestant."""
     return [
-        [label(row["method"]), row["change"] or "–", f"{int(row['parameters']):,}"]
+        [label(row["method"]), row["change"] or "–", _count(row["parameters"])]
         + [_cell(row, name, seeds) for name in PRINTED]
         for row in table.to_dict("records")
     ]
+
+
+def _count(parameters: float) -> str:
+    return f"{int(parameters):,}" if np.isfinite(parameters) else "–"
 
 
 def _cell(row: Mapping[str, Any], name: str, seeds: list[int]) -> str:
@@ -100,7 +104,3 @@ def note(metrics: Mapping[str, Any]) -> str:
         "loss over the stream with a reset at every clip minus loss with carried state; NA where "
         f"only one of the two was run. {stamp(metrics)}."
     )
-
-
-def _in_latex(text: str) -> str:
-    return escape(text).replace("±", r"$\pm$").replace("−", "$-$").replace("–", "--")

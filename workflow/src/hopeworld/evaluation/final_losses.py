@@ -10,14 +10,22 @@ import pandas as pd
 
 from hopeworld import files, settings
 from hopeworld.evaluation.labels import label, stamp
+from hopeworld.evaluation.latex import booktabs, cell, escape, spread
+from hopeworld.settings import PHASES
 
 HORIZONS = range(1, 8)
-FINAL = ["final_loss_A1", "final_loss_B", "final_loss_A2", "probe_A_end", "probe_B_end"]
-ROLLOUT = [f"rollout_loss_{phase}_{h}" for phase in ("A1", "B", "A2") for h in HORIZONS]
+FINAL = [*(f"final_loss_{phase}" for phase in PHASES), "probe_A_end", "probe_B_end"]
+ROLLOUT = [f"rollout_loss_{phase}_{h}" for phase in PHASES for h in HORIZONS]
 SUFFIXES = {"object": "", "background": "_background", "all": "_all"}
-PRINTED = [*FINAL, "rollout_loss_B_7"]
-HEADS = ["A$_1$", "B", "A$_2$", "A", "B", "B, $H=7$"]
-ESCAPES = {c: f"\\{c}" for c in "&%$#_{}"} | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}"}
+# Metric and head, of what every stream has, in two blocks that fit the text width.
+PRINTED = (
+    {"final_loss_A1": "A$_1$", "final_loss_B": "B", "final_loss_A2": "A$_2$"},
+    {"probe_A_end": "A", "probe_B_end": "B", "rollout_loss_B_7": "B, $H=7$"},
+)
+SPANS = (
+    [r"& \multicolumn{3}{c}{online, end of phase} \\", r"\cmidrule{2-4}"],
+    [r"& \multicolumn{2}{c}{held out, end} & rollout \\", r"\cmidrule(r){2-3}\cmidrule(l){4-4}"],
+)
 
 
 def write(
@@ -43,44 +51,16 @@ def table(metrics: Mapping[str, Any]) -> pd.DataFrame:
 
 def latex(metrics: Mapping[str, Any], evaluation: settings.Evaluation) -> str:
     """Printed form for the package booktabs: object patches, mean ± half interval."""
-    columns = len(PRINTED) + 1
-    lines = [
-        r"% needs \usepackage{booktabs}",
-        rf"\begin{{tabular}}{{l{'r' * len(PRINTED)}}}",
-        r"\toprule",
-        r"& \multicolumn{3}{c}{online, end of phase} & \multicolumn{2}{c}{held out, end}"
-        r" & \multicolumn{1}{c}{rollout} \\",
-        r"\cmidrule(lr){2-4}\cmidrule(lr){5-6}\cmidrule(lr){7-7}",
-        f"method & {' & '.join(HEADS)} \\\\",
-        r"\midrule",
+    blocks = [
+        [
+            [escape(label(method)), *(cell(values.get(name)) for name in block)]
+            for method, values in metrics["methods"].items()
+        ]
+        for block in PRINTED
     ]
-    for method, values in metrics["methods"].items():
-        cells = [_cell(values[name]) for name in PRINTED]
-        lines.append(f"{escape(label(method))} & {' & '.join(cells)} \\\\")
     note = (
         f"L1 on object patches in LayerNorm space, lower is better; "
-        f"end: last {evaluation.final_share:.0%} of a phase; {_spread(metrics)}. "
+        f"end: last {evaluation.final_share:.0%} of a phase; {spread(metrics)}. "
         f"{stamp(metrics)}."
     )
-    note = rf"\multicolumn{{{columns}}}{{p{{0.95\linewidth}}}}{{\footnotesize {escape(note)}}} \\"
-    return "\n".join([*lines, r"\midrule", note, r"\bottomrule", r"\end{tabular}", ""])
-
-
-def _spread(metrics: Mapping[str, Any]) -> str:
-    seeds = len(metrics["seeds"])
-    if seeds < 2:
-        return "one seed, so no interval"
-    return f"half width of the {metrics['confidence']:.0%} t interval over {seeds} seeds"
-
-
-def _cell(entry: Mapping[str, Any]) -> str:
-    if entry["mean"] is None:
-        return "NA"
-    if entry["low"] is None:
-        return f"{entry['mean']:.3f}"
-    return rf"{entry['mean']:.3f} $\pm$ {entry['mean'] - entry['low']:.3f}"
-
-
-def escape(text: str) -> str:
-    """Text as LaTeX prints it."""
-    return "".join(ESCAPES.get(c, c) for c in text).replace("·", r"$\cdot$")
+    return booktabs([["method", *block.values()] for block in PRINTED], blocks, note, SPANS)

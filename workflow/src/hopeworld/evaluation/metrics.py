@@ -4,6 +4,7 @@ Losses are L1 in LayerNorm space, scored before the update; lower is better. L i
 clip, L0 that of the frozen twin on the same clip, P that of persistence, g = L0 - L the gain.
 Arrays hold one value per clip in stream order. NaN marks a clip without patches of the region and
 drops out; inf marks a loss that diverged and stays. "NA" is returned as NaN, never as 0.
+Legend of axes: K clips, T transitions, H horizons.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from hopeworld.evaluation.statistics import interval
 
 SHORTEST_HALF_LIFE = 0.1
 LONGEST_HALF_LIFE = 16.0
+# Below it the direction of a displacement is that of the simulator's jitter.
+SMALLEST_DISPLACEMENT_M = 1e-3
 
 
 @dataclass(frozen=True)
@@ -60,9 +63,68 @@ def domain_gap(skill_a: float, skill_b: float) -> float:
     return skill_a - skill_b
 
 
+def domain_gap_matched(
+    a: tuple[np.ndarray, np.ndarray], b: tuple[np.ndarray, np.ndarray], bins: int
+) -> float:
+    """Skill on A1 minus skill on B of the frozen twin at equal motion; skill points, > 0: a shift.
+
+    sum_i w_i (S_A,i - S_B,i) / sum_i w_i over the bins i of motion, S_X,i = 1 - sum L0 / sum P of
+    the transitions of X in bin i, w_i = n_A,i n_B,i / (n_A,i + n_B,i). The bins are quantiles of
+    the pooled persistence of the transitions that move (P > 0). B moves farther, and A holds
+    transitions at rest, where persistence is exact and any predictor loses: so the plain gap is
+    negative even where B is harder at the same motion. NA if no bin has transitions of both.
+
+    Args:
+        a, b: loss of the frozen twin and persistence of every transition of A1 and of B, any shape.
+        bins: number of bins; 1 only drops the transitions at rest.
+    """
+    moving = [_moving(*phase) for phase in (a, b)]
+    pooled = np.concatenate([persistence for _, persistence in moving])
+    if not pooled.size:
+        return float("nan")
+    edges = np.quantile(pooled, np.linspace(0, 1, bins + 1)[1:-1])
+    gaps, weights = [], []
+    for index in range(bins):
+        (loss_a, copy_a), (loss_b, copy_b) = (_in_bin(*phase, edges, index) for phase in moving)
+        if len(copy_a) and len(copy_b):
+            gaps.append(domain_gap(skill(loss_a, copy_a), skill(loss_b, copy_b)))
+            weights.append(len(copy_a) * len(copy_b) / (len(copy_a) + len(copy_b)))
+    return float(np.average(gaps, weights=weights)) if gaps else float("nan")
+
+
+def _moving(loss: np.ndarray, persistence: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Loss and persistence of the transitions that count and move, flat."""
+    counts = (persistence > 0) & ~np.isnan(loss)
+    return loss[counts], persistence[counts]
+
+
+def _in_bin(
+    loss: np.ndarray, persistence: np.ndarray, edges: np.ndarray, index: int
+) -> tuple[np.ndarray, np.ndarray]:
+    rows = np.searchsorted(edges, persistence, side="right") == index
+    return loss[rows], persistence[rows]
+
+
+def oracle_gain(frozen: np.ndarray, oracle: np.ndarray) -> float:
+    """Mean of L0 - L* over B, L* of a predictor trained on B; loss units, > 0: can be adapted to.
+
+    Not above 0, nothing in B was there to be learnt, or the oracle is no oracle.
+    """
+    return mean(frozen - oracle)
+
+
 def adaptation_gain(gain: np.ndarray) -> float:
     """Mean of g over B; loss units, + means that adapting helped."""
     return mean(gain)
+
+
+def net_gain(gain: float, placebo: float) -> float:
+    """Mean g over B minus mean g over the second phase of A-A-A; loss units, + adapted to B.
+
+    What a method also gains without any change of domain is longer training, not adaptation.
+    NA where either is.
+    """
+    return gain - placebo
 
 
 def asymptotic_gain(gain: np.ndarray, share: float) -> float:
@@ -191,6 +253,14 @@ def recovery(excess: np.ndarray, margin: float) -> Duration:
     return Duration(float(below[0]) if fit[0] > margin else 0.0, False)
 
 
+def savings(first: np.ndarray, again: np.ndarray, clips: int) -> float:
+    """Mean of g over the first `clips` of B2 minus that of B; loss units, + relearnt faster.
+
+    Of a stream A-B-A-B: g of B and of its return. NA where either has no clip that counts.
+    """
+    return mean(again[:clips]) - mean(first[:clips])
+
+
 def final_loss(loss: np.ndarray, share: float) -> float:
     """Mean of L over the last `share` of a phase; loss units, lower is better."""
     return mean(last_part(loss, share))
@@ -204,6 +274,72 @@ def rollout_curve(loss: np.ndarray) -> np.ndarray:
 def anytime_loss(loss_b: np.ndarray, loss_a2: np.ndarray) -> float:
     """Mean of L over B and A2 together; loss units, lower is better."""
     return mean(np.concatenate([loss_b, loss_a2]))
+
+
+def collapsed(loss: np.ndarray, frozen: np.ndarray, ratio: float, clips: int) -> bool:
+    """Whether a run broke down: a loss that is inf, or mean L > `ratio` mean L0 over a window.
+
+    The window is any `clips` clips in a row, the whole stream where it is shorter; clips without
+    patches drop out of both means. False where no clip counts.
+    """
+    if np.isinf(loss).any() or not len(loss):
+        return bool(len(loss))
+    counts = ~(np.isnan(loss) | np.isnan(frozen))
+    excess = np.where(counts, loss - ratio * frozen, 0.0)
+    return bool((np.convolve(excess, np.ones(min(clips, len(loss))), "valid") > 0).any())
+
+
+def centre_error(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
+    """Mean distance of the decoded centre from the true one by horizon; m, lower is better.
+
+    |c_H - c*_H|, both [K, H, 2] (x, y) in metres -> [H]. NaN clips drop out; NA where none counts.
+    """
+    return clip_mean(np.linalg.norm(predicted - true, axis=-1).T)
+
+
+def centre_overshoot(predicted: np.ndarray, true: np.ndarray, start: np.ndarray) -> np.ndarray:
+    """Mean error of the decoded centre along the true way from z_0 by horizon; m, + overshoots.
+
+    (c_H - c*_H) . u_H with u_H = (c*_H - c_0) / |c*_H - c_0|; predicted, true [K, H, 2] and start
+    [K, 2] in metres -> [H]. - is an object that stops too early: a predictor of A in a B with less
+    friction. Clips that moved less than a millimetre have no direction and drop out; NA where
+    none is left.
+    """
+    way = true - start[:, None]
+    length = np.linalg.norm(way, axis=-1)
+    along = ((predicted - true) * way).sum(axis=-1)
+    moved = length >= SMALLEST_DISPLACEMENT_M
+    error = np.divide(along, length, out=np.full(length.shape, np.nan), where=moved)
+    return clip_mean(error.T)
+
+
+def drift(memory: np.ndarray, start: np.ndarray, trained: np.ndarray) -> float:
+    """|M - M_start| / |M_trained|, Frobenius; no unit, 0 = as it started.
+
+    A delta that is trained to be 0 has no scale of its own: the distance itself.
+    """
+    scale = float(np.linalg.norm(trained))
+    distance = float(np.linalg.norm(memory - start))
+    return distance / scale if scale > 0 else distance
+
+
+def reversibility(a1: np.ndarray, b: np.ndarray, a2: np.ndarray) -> float:
+    """1 - |M_A2 - M_A1| / |M_B - M_A1|; no unit, 1 = A2 brought the state back to that of A1.
+
+    0: as far away as after B; below 0: farther still. NA where B did not move the state.
+    """
+    away = float(np.linalg.norm(b - a1))
+    return 1.0 - float(np.linalg.norm(a2 - a1)) / away if away > 0 else float("nan")
+
+
+def usefulness(reset: np.ndarray, carried: np.ndarray) -> float:
+    """Mean of L(reset) - L(carried) on the same clips; loss units, + the carried state helps.
+
+    L(reset) is the loss of the same model with its memory back at the start. A clip where both
+    diverged says nothing and drops out.
+    """
+    with np.errstate(invalid="ignore"):
+        return mean(reset - carried)
 
 
 def last_part(values: np.ndarray, share: float) -> np.ndarray:

@@ -11,8 +11,7 @@ import pandas as pd
 from hopeworld import settings
 from hopeworld.evaluation import metrics
 from hopeworld.evaluation.tables import TableError
-
-PHASES = ("A1", "B", "A2")
+from hopeworld.settings import PHASES
 
 
 @dataclass(frozen=True)
@@ -20,6 +19,7 @@ class Windows:
     """What the metrics of a run depend on besides its losses."""
 
     evaluation: settings.Evaluation
+    verdict: settings.Verdict
     episode_clips: int
 
 
@@ -32,6 +32,11 @@ class Losses:
     persistence: np.ndarray
     phase: np.ndarray
 
+    @property
+    def phases(self) -> tuple[str, ...]:
+        """The phases of the stream, in order."""
+        return tuple(dict.fromkeys(self.phase))
+
     def of(self, phase: str) -> Losses:
         """The clips of one phase."""
         rows = self.phase == phase
@@ -43,15 +48,17 @@ def losses_of(stream: pd.DataFrame) -> Losses:
 
     A transition without patches of the region has no persistence: NaN in all three. A loss that is
     missing where persistence is known has diverged: inf. Raises `TableError` unless the clips are
-    numbered 0, 1, ... through A1, B and A2.
+    numbered 0, 1, ... through A1, B, A2 and, in a stream of four phases, B2.
     """
     wide = stream.pivot(index="k", columns="t", values=["loss", "loss_frozen", "persistence"])
     phase = stream.drop_duplicates("k").set_index("k")["phase"].loc[wide.index].to_numpy()
     run = stream["run"].iloc[0]
     if list(wide.index) != list(range(len(wide))):
         raise TableError(f"{run}: clips of the stream are not numbered from 0 without gaps")
-    if list(dict.fromkeys(phase)) != list(PHASES) or (np.diff(_rank(phase)) < 0).any():
-        raise TableError(f"{run}: phases are not A1, B, A2 in this order; rerun the stream")
+    found = tuple(dict.fromkeys(phase))
+    if found not in (PHASES[:3], PHASES) or (np.diff(_rank(phase)) < 0).any():
+        wanted = f"{', '.join(PHASES[:3])} [, {PHASES[3]}]"
+        raise TableError(f"{run}: phases are not {wanted} in this order; rerun the stream")
     persistence = wide["persistence"].to_numpy(float)
     present = np.isfinite(persistence)
     loss, frozen = (
@@ -73,29 +80,35 @@ def run_metrics(stream: pd.DataFrame, probes: pd.DataFrame, windows: Windows) ->
     """All metrics of one run and region; `stream` has both kinds of rows."""
     online = losses_of(stream[stream["kind"] == "online"])
     rollout = losses_of(stream[stream["kind"] == "rollout"])
-    levels = _levels(online, windows.evaluation)
     return {
-        **levels,
+        **_levels(online, windows),
         **_adaptation(online, windows),
         **_memory(online, probes, windows.evaluation),
         **_horizons(rollout),
-        "diverged": float(np.isinf(online.loss).any()),
+        **_stability(online, windows.verdict),
     }
 
 
-def _levels(online: Losses, evaluation: settings.Evaluation) -> dict[str, float]:
-    values = {}
-    for phase in PHASES:
+def _levels(online: Losses, windows: Windows) -> dict[str, float]:
+    values, evaluation = {}, windows.evaluation
+    for phase in online.phases:
         part = online.of(phase)
         loss = metrics.clip_mean(part.loss)
         values[f"loss_{phase}"] = metrics.mean(loss)
+        values[f"persistence_{phase}"] = metrics.mean(metrics.clip_mean(part.persistence))
         values[f"final_loss_{phase}"] = metrics.final_loss(loss, evaluation.final_share)
         values[f"skill_{phase}"] = metrics.skill(part.loss, part.persistence)
         values[f"skill_frozen_{phase}"] = metrics.skill(part.frozen, part.persistence)
     values["loss_stream"] = metrics.mean(metrics.clip_mean(online.loss))
     values["domain_gap"] = metrics.domain_gap(values["skill_frozen_A1"], values["skill_frozen_B"])
-    b, a2 = (metrics.clip_mean(online.of(phase).loss) for phase in ("B", "A2"))
-    values["anytime_loss"] = metrics.anytime_loss(b, a2)
+    a1, b, a2 = (online.of(phase) for phase in PHASES[:3])
+    values["domain_gap_matched"] = metrics.domain_gap_matched(
+        (a1.frozen, a1.persistence), (b.frozen, b.persistence), windows.verdict.motion_bins
+    )
+    losses = (metrics.clip_mean(part.loss) for part in (b, a2))
+    copied = (metrics.clip_mean(part.persistence) for part in (b, a2))
+    values["anytime_loss"] = metrics.anytime_loss(*losses)
+    values["persistence_anytime"] = metrics.anytime_loss(*copied)
     return values
 
 
@@ -109,28 +122,41 @@ def gains(losses: Losses) -> np.ndarray:
 
 
 def _adaptation(online: Losses, windows: Windows) -> dict[str, float]:
-    part, evaluation = online.of("B"), windows.evaluation
-    gain, share = gains(part), evaluation.final_share
-    asymptote = metrics.asymptotic_gain(gain, share)
-    test = (windows.episode_clips, evaluation.confidence)
-    reached = asymptote if metrics.is_positive(gain, *test) else float("nan")
+    gain, evaluation = gains(online.of("B")), windows.evaluation
+    share = evaluation.final_share
     frozen = [metrics.mean(metrics.clip_mean(online.of(p).frozen)) for p in ("A1", "B")]
-    return {
+    half_life = metrics.half_life(gain, windows.episode_clips, evaluation.confidence)
+    values = {
         "adaptation_gain": metrics.adaptation_gain(gain),
-        "asymptotic_gain": asymptote,
+        "asymptotic_gain": metrics.asymptotic_gain(gain, share),
         "recovered_gap": metrics.recovered_gap(gain, *frozen, share),
-        **_duration("half_life", metrics.half_life(gain, *test)),
-        **_duration("clips_to_50_percent", metrics.clips_to_gain(gain, 0.5, reached)),
-        **_duration("clips_to_90_percent", metrics.clips_to_gain(gain, 0.9, reached)),
+        **_duration("half_life", half_life),
+        **_duration("clips_to_50_percent", _clips_to(gain, 0.5, windows)),
+        **_duration("clips_to_90_percent", _clips_to(gain, 0.9, windows)),
     }
+    if "B2" in online.phases:
+        again = gains(online.of("B2"))
+        values["savings"] = metrics.savings(gain, again, evaluation.recovery_clips)
+    return values
+
+
+def _clips_to(gain: np.ndarray, fraction: float, windows: Windows) -> metrics.Duration:
+    """Clips to a fraction of the late gain; NA unless the gain is positive."""
+    evaluation = windows.evaluation
+    if not metrics.is_positive(gain, windows.episode_clips, evaluation.confidence):
+        return metrics.NOT_DEFINED
+    late = metrics.asymptotic_gain(gain, evaluation.final_share)
+    return metrics.clips_to_gain(gain, fraction, late)
 
 
 def _memory(
     online: Losses, probes: pd.DataFrame, evaluation: settings.Evaluation
 ) -> dict[str, float]:
-    n1, n2, n3 = np.cumsum([(online.phase == phase).sum() for phase in PHASES])
+    n1, n2, *_, end = np.cumsum([(online.phase == phase).sum() for phase in online.phases])
     before, scale = probe(probes, n1, "A")
     after, _ = probe(probes, n2, "A")
+    # B, or the severity that stands for it in this stream.
+    other = next((domain for domain in probes["domain"] if domain != "A"), "B")
     rate = metrics.forgetting_rate(before, after, scale)
     a2 = online.of("A2")
     excess = -gains(a2)
@@ -143,8 +169,8 @@ def _memory(
         **_duration("recovery", metrics.recovery(excess, margin)),
         "probe_A_before_B": before,
         "probe_A_after_B": after,
-        "probe_A_end": probe(probes, n3, "A")[0],
-        "probe_B_end": probe(probes, n3, "B")[0],
+        "probe_A_end": probe(probes, end, "A")[0],
+        "probe_B_end": probe(probes, end, other)[0],
     }
 
 
@@ -164,13 +190,19 @@ def probe(probes: pd.DataFrame, k: int, domain: str) -> tuple[float, float]:
     return (float("inf") if diverged else loss), persistence
 
 
+def _stability(online: Losses, verdict: settings.Verdict) -> dict[str, float]:
+    loss, frozen = (metrics.clip_mean(values) for values in (online.loss, online.frozen))
+    collapsed = metrics.collapsed(loss, frozen, verdict.collapse_ratio, verdict.collapse_clips)
+    return {"diverged": float(np.isinf(online.loss).any()), "collapsed": float(collapsed)}
+
+
 def _duration(name: str, duration: metrics.Duration) -> Mapping[str, float]:
     return {name: duration.clips, f"{name}_censored": float(duration.censored)}
 
 
 def _horizons(rollout: Losses) -> dict[str, float]:
     values = {}
-    for phase in PHASES:
+    for phase in rollout.phases:
         part = rollout.of(phase)
         for index, value in enumerate(metrics.rollout_curve(part.loss)):
             values[f"rollout_loss_{phase}_{index + 1}"] = float(value)
@@ -178,3 +210,27 @@ def _horizons(rollout: Losses) -> dict[str, float]:
                 part.loss[:, index], part.persistence[:, index]
             )
     return values
+
+
+def centre_metrics(centres: pd.DataFrame) -> dict[str, float]:
+    """Errors of the object's centre in free rollouts of one run, per phase and horizon; metres.
+
+    centre_error: distance from the true centre, lower is better. centre_signed: along the true
+    way, - stops too early. `centres` has the columns of `schema.CENTRES`.
+    """
+    rollout = centres[centres["kind"] == "rollout"]
+    values = {}
+    for phase, rows in rollout.groupby("phase", sort=False):
+        start, true, predicted = (_places(rows, name) for name in ("start", "true", "predicted"))
+        errors = metrics.centre_error(predicted, true)
+        signed = metrics.centre_overshoot(predicted, true, start[:, 0])
+        for h, (error, along) in enumerate(zip(errors, signed, strict=True), start=1):
+            values[f"centre_error_{phase}_{h}"] = float(error)
+            values[f"centre_signed_{phase}_{h}"] = float(along)
+    return values
+
+
+def _places(rows: pd.DataFrame, name: str) -> np.ndarray:
+    """Centres of one phase in metres: [K, H, 2]."""
+    wide = rows.pivot(index="k", columns="t", values=[f"{name}_x", f"{name}_y"])
+    return np.stack([wide[f"{name}_{axis}"].to_numpy(float) for axis in "xy"], axis=-1)

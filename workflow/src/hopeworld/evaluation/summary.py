@@ -1,7 +1,8 @@
 """Join the tables of all runs and write the tables and metrics of a study.
 
 Values in metrics.json follow `runs.run_metrics`: object patches under the plain name, the other
-regions with a suffix (`skill_B`, `skill_B_background`, `skill_B_all`). NA is null.
+regions with a suffix (`skill_B`, `skill_B_background`, `skill_B_all`). NA is null. The stream main
+stands at the top, every other one under `streams`.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ import numpy as np
 import pandas as pd
 
 from hopeworld import files, schema, settings
-from hopeworld.evaluation import final_losses
+from hopeworld.evaluation import costs_table, final_losses, metrics_table
 from hopeworld.evaluation.labels import in_order
-from hopeworld.evaluation.runs import Windows, run_metrics
-from hopeworld.evaluation.statistics import interval
+from hopeworld.evaluation.runs import Windows, centre_metrics, gains, losses_of, run_metrics
+from hopeworld.evaluation.statistics import hierarchical_bootstrap, interval
 from hopeworld.evaluation.tables import (
     RUN,
     join_twin,
@@ -29,17 +30,20 @@ from hopeworld.evaluation.tables import (
     write_table,
 )
 
+MAIN = "main"
 SUFFIX = {"object": "", "background": "_background", "all": "_all"}
 NOT_METRICS = ("method", "seed", "order")
 
 
 @dataclass(frozen=True)
 class Sources:
-    """The files of all runs."""
+    """The files of all runs and trainings."""
 
     streams: tuple[Path, ...]
     probes: tuple[Path, ...]
     memories: tuple[Path, ...]
+    centres: tuple[Path, ...]
+    costs: tuple[Path, ...]
     histories: tuple[Path, ...]
     gates: tuple[Path, ...]
 
@@ -51,9 +55,14 @@ class Outputs:
     stream: Path
     probes: Path
     memory: Path
+    centres: Path
     history: Path
     final_losses_csv: Path
     final_losses_tex: Path
+    metrics_csv: Path
+    metrics_tex: Path
+    costs_csv: Path
+    costs_tex: Path
     gate: Path
     metrics: Path
 
@@ -62,35 +71,63 @@ class Outputs:
 class SummaryJob:
     """The settings that a summary depends on.
 
-    kinds: for the predictor of every method what it is, vit_ac or hope.
+    methods: every method of any stream.
+    streams: the streams that ran, main first; contestants name all methods of one, twins too.
+    kinds: for the predictor of every method what it is: vit_ac, hope or a closed form.
+    oracles: the predictors that were trained on B alone.
     """
 
     study: str
     seeds: tuple[int, ...]
     orders: tuple[int, ...]
-    methods: Mapping[str, settings.Method]
-    kinds: Mapping[str, str]
+    methods: dict[str, settings.Method]
+    streams: dict[str, settings.StreamPlan]
+    kinds: dict[str, str]
+    oracles: tuple[str, ...]
     encoder: settings.Encoder
     evaluation: settings.Evaluation
+    verdict: settings.Verdict
     episode_clips: int
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The rows of all runs; `stream` with `loss_frozen`."""
+
+    stream: pd.DataFrame
+    probes: pd.DataFrame
+    centres: pd.DataFrame
+
+    def of(self, stream: str) -> Tables:
+        """The rows of one stream, and persistence as one of its methods."""
+        parts = (t[t["stream"] == stream] for t in (self.stream, self.probes, self.centres))
+        online, probes, centres = parts
+        with_copies = (pd.concat([t, persistence_rows(t)]) for t in (online, probes))
+        return Tables(*with_copies, centres)
 
 
 def summarise(job: SummaryJob, sources: Sources, outputs: Outputs) -> None:
     """Write all tables and metrics.json; raise `TableError` if the study is not whole."""
     stream = read_table(sources.streams, schema.STREAM)
     probes = read_table(sources.probes, schema.PROBES)
+    contestants = {name: plan.contestants for name, plan in job.streams.items()}
     for table in (stream, probes):
-        require_runs(table, job.study, job.methods, job.seeds, job.orders)
+        require_runs(table, job.study, contestants, job.seeds, job.orders)
     stream = join_twin(stream, job.methods)
+    centres = read_table(sources.centres, schema.CENTRES)
     gates = [files.read_json(path) for path in sources.gates]
     write_table(stream, outputs.stream)
     write_table(probes, outputs.probes)
+    write_table(centres, outputs.centres)
     write_table(read_table(sources.memories, schema.MEMORY), outputs.memory)
     write_table(read_table(sources.histories, schema.HISTORY), outputs.history)
     _write_gates(gates, outputs.gate)
-    metrics = study_metrics(job, stream, probes, gates)
+    metrics = study_metrics(job, Tables(stream, probes, centres), gates)
     files.write_json(outputs.metrics, metrics)
     final_losses.write(metrics, job.evaluation, outputs.final_losses_csv, outputs.final_losses_tex)
+    metrics_table.write(metrics, outputs.metrics_csv, outputs.metrics_tex)
+    costs = [files.read_json(path) for path in sources.costs]
+    costs_table.write(costs, outputs.costs_csv, outputs.costs_tex)
 
 
 def _write_gates(gates: list[dict], path: Path) -> None:
@@ -99,13 +136,9 @@ def _write_gates(gates: list[dict], path: Path) -> None:
         table.to_csv(part, lineterminator="\n")
 
 
-def study_metrics(
-    job: SummaryJob, stream: pd.DataFrame, probes: pd.DataFrame, gates: list[dict]
-) -> dict[str, Any]:
+def study_metrics(job: SummaryJob, tables: Tables, gates: list[dict]) -> dict[str, Any]:
     """The content of metrics.json, from tables that are whole and joined."""
-    stream = pd.concat([stream, persistence_rows(stream)], ignore_index=True)
-    probes = pd.concat([probes, persistence_rows(probes)], ignore_index=True)
-    runs = _runs(stream, probes, Windows(job.evaluation, job.episode_clips))
+    streams = _streams(job, tables)
     metrics = {
         "study": job.study,
         "encoder": {"weights": job.encoder.weights, "mode": job.encoder.mode},
@@ -113,8 +146,8 @@ def study_metrics(
         "seeds": list(job.seeds),
         "orders": list(job.orders),
         "confidence": job.evaluation.confidence,
-        "runs": runs,
-        "methods": _methods(runs, job.evaluation.confidence),
+        **streams.pop(MAIN),
+        "streams": streams,
         "twins": {name: method.twin for name, method in job.methods.items()},
         "models": {name: method.model for name, method in job.methods.items()},
         "kinds": dict(job.kinds),
@@ -122,10 +155,56 @@ def study_metrics(
     return without_nan(metrics)
 
 
-def _runs(stream: pd.DataFrame, probes: pd.DataFrame, windows: Windows) -> dict[str, dict]:
-    probed = dict(list(probes.groupby(["run", "region"])))
+def _streams(job: SummaryJob, tables: Tables) -> dict[str, dict[str, Any]]:
+    """Per stream its domains, clips, runs and methods."""
+    windows = Windows(job.evaluation, job.verdict, job.episode_clips)
+    runs = {name: _runs(tables.of(name), windows) for name in job.streams}
+    placebo = next((n for n, plan in job.streams.items() if set(plan.domains) == {"A"}), None)
+    for name, of_stream in runs.items():
+        _add_net_gain(of_stream, {} if name == placebo else runs.get(placebo, {}))
+        _add_oracle_gain(of_stream, job)
+    found = {
+        name: {
+            "domains": list(plan.domains),
+            "clips": list(plan.clips),
+            "runs": runs[name],
+            "methods": _methods(runs[name], job.evaluation.confidence),
+        }
+        for name, plan in job.streams.items()
+    }
+    for name, one in found.items():
+        stream = tables.of(name).stream
+        for method, entries in one["methods"].items():
+            entries["adaptation_gain"] |= _over_clips(stream, method, job)
+    return found
+
+
+def _over_clips(stream: pd.DataFrame, method: str, job: SummaryJob) -> dict[str, float]:
+    """Bootstrap interval of the gain in B over seeds and blocks of clips, beside that over seeds.
+
+    It says how much of the spread is in the clips; a block is an episode.
+    """
+    rows = stream[(stream["method"] == method) & (stream["region"] == "object")]
+    rows = rows[rows["kind"] == "online"]
+    of_run = rows.groupby(["seed", "order"])
+    b_gains = {key: gains(losses_of(run).of("B")) for key, run in of_run}
+    seeds = sorted({seed for seed, _ in b_gains})
+    values = [np.concatenate([g for (s, _), g in b_gains.items() if s == seed]) for seed in seeds]
+    drawn = hierarchical_bootstrap(
+        np.stack(values),
+        job.episode_clips,
+        job.evaluation.bootstrap_draws,
+        job.evaluation.confidence,
+        np.random.default_rng(0),
+    )
+    return {"clips_low": drawn.low, "clips_high": drawn.high}
+
+
+def _runs(tables: Tables, windows: Windows) -> dict[str, dict]:
+    probed = dict(list(tables.probes.groupby(["run", "region"])))
+    centred = dict(list(tables.centres.groupby("run")))
     runs: dict[str, dict] = {}
-    for (run, region), rows in stream.groupby(["run", "region"], sort=False):
+    for (run, region), rows in tables.stream.groupby(["run", "region"], sort=False):
         first = rows.iloc[0]
         values = runs.setdefault(run, {"method": first["method"]})
         values |= {name: int(first[name]) for name in RUN}
@@ -133,7 +212,43 @@ def _runs(stream: pd.DataFrame, probes: pd.DataFrame, windows: Windows) -> dict[
         values |= {f"{name}{SUFFIX[region]}": value for name, value in found.items()}
         if region == "all":
             values |= _cost(rows[rows["kind"] == "online"])
+            values |= centre_metrics(centred[run]) if run in centred else {}
     return runs
+
+
+def _add_net_gain(runs: Mapping[str, dict], placebo: Mapping[str, dict]) -> None:
+    """net_gain = adaptation_gain minus that of the same method, seed and order in the placebo."""
+    same = {_identity(run): run for run in placebo.values()}
+    for run in runs.values():
+        for suffix in SUFFIX.values():
+            name = f"adaptation_gain{suffix}"
+            drift = same.get(_identity(run), {name: float("nan")})[name]
+            run[f"net_gain{suffix}"] = run[name] - drift
+
+
+def _add_oracle_gain(runs: Mapping[str, dict], job: SummaryJob) -> None:
+    """oracle_gain = mean of L0 - L over B, L of the same kind of predictor trained on B alone.
+
+    A value of frozen methods; NA where no oracle ran.
+    """
+    oracles = {
+        (job.kinds[job.methods[run["method"]].model], run["seed"], run["order"]): run
+        for run in runs.values()
+        if run["method"] in job.methods and job.methods[run["method"]].model in job.oracles
+    }
+    for run in runs.values():
+        method = job.methods.get(run["method"])
+        frozen = method is not None and method.model == job.kinds[method.model]
+        frozen = frozen and method.twin == run["method"]
+        key = (method.model, run["seed"], run["order"]) if frozen else None
+        for suffix in SUFFIX.values():
+            name = f"loss_B{suffix}"
+            reached = oracles.get(key, {name: float("nan")})[name]
+            run[f"oracle_gain{suffix}"] = run[name] - reached
+
+
+def _identity(run: Mapping[str, Any]) -> tuple[str, int, int]:
+    return run["method"], run["seed"], run["order"]
 
 
 def _cost(rows: pd.DataFrame) -> dict[str, float]:
@@ -147,23 +262,20 @@ def _cost(rows: pd.DataFrame) -> dict[str, float]:
 
 
 def _methods(runs: Mapping[str, Mapping], confidence: float) -> dict[str, dict]:
-    table = pd.DataFrame.from_dict(runs, orient="index")
+    table = pd.DataFrame.from_dict(dict(runs), orient="index")
     of_method = dict(list(table.groupby("method")))
     return {m: _over_seeds(of_method[m], confidence) for m in in_order(of_method)}
 
 
 def _over_seeds(rows: pd.DataFrame, confidence: float) -> dict[str, dict]:
     """Interval over seeds of every metric, orders averaged first; censored values counted apart."""
-    entries = {}
-    for name in rows.columns.difference(NOT_METRICS, sort=False):
-        if name.endswith("_censored") or "_censored_" in name:
-            continue
-        values, censored = rows[name].astype(float), _censored(rows, name)
-        kept = values.mask(censored) if censored is not None else values
-        per_seed = kept.groupby(rows["seed"]).mean()
-        entries[name] = asdict(interval(per_seed.to_numpy(), confidence))
-        if censored is not None:
-            entries[name]["censored"] = int(censored.sum())
+    names = [name for name in rows if name not in NOT_METRICS and "_censored" not in name]
+    flags = {name: flag for name in names if (flag := _censored(rows, name)) is not None}
+    kept = rows[names].astype(float).mask(pd.DataFrame(flags).reindex(columns=names) == 1.0)
+    per_seed = kept.groupby(rows["seed"]).mean()
+    entries = {name: asdict(interval(per_seed[name].to_numpy(), confidence)) for name in names}
+    for name, flag in flags.items():
+        entries[name]["censored"] = int(flag.sum())
     return entries
 
 

@@ -11,8 +11,8 @@ from hopeworld import files, schema, settings
 from hopeworld.evaluation.labels import PERSISTENCE
 
 RUN = ["seed", "order"]
-TRANSITION = ["seed", "order", "k", "t", "kind", "region"]
-SORTED = ["method", "seed", "order", "k"]
+TRANSITION = ["stream", "seed", "order", "k", "t", "kind", "region"]
+SORTED = ["stream", "method", "seed", "order", "k"]
 
 
 class TableError(ValueError):
@@ -42,26 +42,40 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
         table.to_parquet(part, index=False)
 
 
+def run_name(stream: str, method: str, seed: int, order: int) -> str:
+    """The name of a run in all tables."""
+    return f"{stream}_{method}_seed{seed}_order{order}"
+
+
 def require_runs(
-    table: pd.DataFrame, study: str, methods: Iterable[str], seeds: tuple, orders: tuple
+    table: pd.DataFrame,
+    study: str,
+    methods: Mapping[str, Iterable[str]],
+    seeds: tuple,
+    orders: tuple,
 ) -> None:
-    """Raise `TableError` with one line that names the runs a table lacks."""
-    found = set(table[["method", *RUN]].drop_duplicates().itertuples(index=False, name=None))
-    wanted = [(m, s, o) for m in methods for s in seeds for o in orders]
-    missing = [f"{m}_seed{s}_order{o}" for m, s, o in wanted if (m, s, o) not in found]
+    """Raise `TableError` with one line that names the runs a table lacks.
+
+    methods: for every stream the methods that run it.
+    """
+    columns = ["stream", "method", *RUN]
+    found = set(table[columns].drop_duplicates().itertuples(index=False, name=None))
+    runs = [(n, m) for n, names in methods.items() for m in names]
+    wanted = [(*run, seed, order) for run in runs for seed in seeds for order in orders]
+    missing = [run_name(*run) for run in wanted if run not in found]
     if missing:
         more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
         raise TableError(
             f"study {study}: {len(missing)} of {len(wanted)} runs are missing "
-            f"({', '.join(missing[:3])}{more}); run the rule adapt for them"
+            f"({', '.join(missing[:3])}{more}); run the rule adapt_stream for them"
         )
 
 
 def join_twin(stream: pd.DataFrame, methods: Mapping[str, settings.Method]) -> pd.DataFrame:
     """Add `loss_frozen`: the loss of the method's frozen twin on the same transition.
 
-    Paired by (seed, order, k, t, kind, region). Raises `TableError` where the twin has no such
-    transition or saw another clip there.
+    Paired by (stream, seed, order, k, t, kind, region). Raises `TableError` where the twin has no
+    such transition or saw another clip there.
     """
     twins = stream["method"].map({name: method.twin for name, method in methods.items()})
     left = stream.drop(columns="loss_frozen", errors="ignore").assign(twin=twins)
@@ -82,10 +96,15 @@ def join_twin(stream: pd.DataFrame, methods: Mapping[str, settings.Method]) -> p
 
 def persistence_rows(table: pd.DataFrame) -> pd.DataFrame:
     """The stream or probe rows of persistence as if it were a method: the null of every metric."""
-    first = table["method"].iloc[0]
+    first = table.groupby("stream", sort=False)["method"].transform("first")
     rows = table[table["method"] == first].copy()
-    rows["run"] = rows["run"].str.replace(first, PERSISTENCE, n=1, regex=False)
-    rows["method"], rows["loss"] = PERSISTENCE, rows["persistence"]
+    names = {
+        run: run_name(stream, PERSISTENCE, seed, order)
+        for run, stream, seed, order in rows[["run", "stream", *RUN]]
+        .drop_duplicates()
+        .itertuples(index=False, name=None)
+    }
+    rows = rows.assign(run=rows["run"].map(names), method=PERSISTENCE, loss=rows["persistence"])
     if "loss_frozen" in rows:
         rows = rows.assign(loss_frozen=rows["persistence"], clipped=False)
         rows[["grad_norm_pre", "drift", "time_ms"]] = float("nan")

@@ -2,31 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import pandas as pd
 
 
-def compare_rates(streams: dict[tuple[str, float], list[pd.DataFrame]]) -> pd.DataFrame:
+def compare_rates(streams: Mapping[tuple[str, float], Sequence[pd.DataFrame]]) -> pd.DataFrame:
     """Mean online object loss per method and rate over B and A2, and what is best.
 
     Args:
         streams: per method and rate, the stream tables of its seeds (`schema.STREAM`).
 
     Returns:
-        Columns method, rate, loss_B, loss_A2, anytime_loss (mean over the transitions of B and A2,
-        L1 in LayerNorm space, lower is better; inf where a run diverged), seeds, best (lowest
-        anytime_loss of its method).
+        Columns method, rate, loss_B, loss_A2 (high where B was learnt at the cost of A),
+        anytime_loss (mean over the clips of B and A2), seeds, best (the lowest anytime_loss
+        of its method, the lower rate of two equals). Losses are L1 in LayerNorm space, lower is
+        better; inf where a run diverged, which is never the best.
     """
-    rows = []
-    for (method, rate), tables in streams.items():
-        stream = pd.concat(tables)
-        online = stream[(stream.kind == "online") & (stream.region == "object")]
-        online = online[np.isfinite(online.persistence)]
-        online = online.assign(loss=online.loss.where(np.isfinite(online.loss), np.inf))
-        phases = online.groupby("phase").loss.mean()
-        anytime = online[online.phase != "A1"].loss.mean()
-        losses = {"loss_B": phases["B"], "loss_A2": phases["A2"], "anytime_loss": anytime}
-        rows.append({"method": method, "rate": rate, **losses, "seeds": len(tables)})
+    rows = [
+        {"method": method, "rate": rate, **_losses(pd.concat(tables)), "seeds": len(tables)}
+        for (method, rate), tables in streams.items()
+    ]
     table = pd.DataFrame(rows).sort_values(["method", "rate"], ignore_index=True)
-    lowest = table.groupby("method").anytime_loss.transform("min")
-    return table.assign(best=table.anytime_loss == lowest)
+    finite = table[np.isfinite(table["anytime_loss"])]
+    best = finite.groupby("method")["anytime_loss"].idxmin()
+    return table.assign(best=table.index.isin(best))
+
+
+def _losses(stream: pd.DataFrame) -> dict[str, float]:
+    online = stream[(stream["kind"] == "online") & (stream["region"] == "object")]
+    online = online[np.isfinite(online["persistence"])]
+    online = online.assign(loss=online["loss"].where(np.isfinite(online["loss"]), np.inf))
+    clips = online.groupby(["seed", "phase", "k"], as_index=False)["loss"].mean()
+    phases = clips.groupby("phase")["loss"].mean()
+    anytime = float(clips.loc[clips["phase"] != "A1", "loss"].mean())
+    return {"loss_B": phases["B"], "loss_A2": phases["A2"], "anytime_loss": anytime}
+
+
+def best_rates(compared: pd.DataFrame) -> dict[str, float]:
+    """The best rate of every method, from `compare_rates`.
+
+    Raises ValueError for a method all of whose rates diverged.
+    """
+    best = compared[compared["best"]].set_index("method")["rate"]
+    for method in compared["method"].unique():
+        if method not in best:
+            rates = ", ".join(f"{r:g}" for r in compared.loc[compared["method"] == method, "rate"])
+            raise ValueError(f"adaptation.tuning.{method}: {rates} all diverged; add lower rates")
+    return {method: float(rate) for method, rate in best.items()}

@@ -1,4 +1,4 @@
-"""The clips of a split in one domain: latents, actions and masks, joined by clip index."""
+"""The clips of a split: latents, actions, masks and centres, joined by clip index."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from hopeworld.features.store import FeatureShard
 from hopeworld.simulation.table import read_clip_table
 
 JOINED = ("clip", "episode", "action", "mask_now", "mask_next")
+FRAMES = 2  # of a latent
+COLUMNS = (*JOINED, "centre", "shard", "row")
 
 
 class DatasetError(ValueError):
@@ -28,6 +30,7 @@ class ClipDataset:
     action: np.ndarray  # float32 [N, T, 2], newtons
     mask_now: np.ndarray  # bool [N, T, P]
     mask_next: np.ndarray  # bool [N, T, P]
+    centre: np.ndarray  # float32 [N, T, 2], metres: of the object, mean over a latent's frames
     origin: dict[str, str]  # weights, mode and dtype of the encoder
     shards: tuple[FeatureShard, ...]
     shard: np.ndarray  # int64 [N]: which of `shards` holds the clip
@@ -50,6 +53,25 @@ class ClipDataset:
         _check_patches(shards, table["mask_now"])
         table["action"] = table["action"].astype(np.float32)
         return cls(**table, origin=origin, shards=shards, shard=shard, row=row)
+
+    @classmethod
+    def join(cls, parts: Sequence[ClipDataset]) -> ClipDataset:
+        """The clips of several splits or domains as one; clips and episodes are numbered on.
+
+        Raises `DatasetError` if the parts were not encoded alike.
+        """
+        shards = tuple(shard for part in parts for shard in part.shards)
+        firsts = {
+            "clip": [part.clip.max() + 1 for part in parts],
+            "episode": [part.episode.max() + 1 for part in parts],
+            "shard": [len(part.shards) for part in parts],
+        }
+        columns = {name: [getattr(part, name) for part in parts] for name in COLUMNS}
+        for name, counts in firsts.items():
+            starts = np.cumsum([0, *counts[:-1]])
+            columns[name] = [c + s for c, s in zip(columns[name], starts, strict=True)]
+        joined = {name: np.concatenate(column) for name, column in columns.items()}
+        return cls(**joined, origin=_origin(shards), shards=shards)
 
     def __len__(self) -> int:
         return len(self.clip)
@@ -102,9 +124,16 @@ def _table(paths: Sequence[str | os.PathLike]) -> dict[str, np.ndarray]:
     if not tables:
         raise DatasetError("dataset: no clip tables given; simulate the split first")
     columns = {name: np.concatenate([table[name] for table in tables]) for name in JOINED}
+    columns["centre"] = np.concatenate([_centres(table["position"]) for table in tables])
     _check_unique(columns["clip"], "clip tables")
     order = np.argsort(columns["clip"])
     return {name: column[order] for name, column in columns.items()}
+
+
+def _centres(position: np.ndarray) -> np.ndarray:
+    """[N, F, 3] of the frames to float32 [N, T, 2] of the latents: x and y, frames averaged."""
+    by_latent = position[:, :, :2].reshape(len(position), -1, FRAMES, 2)
+    return by_latent.mean(axis=2).astype(np.float32)
 
 
 def _places(shards: Sequence[FeatureShard]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

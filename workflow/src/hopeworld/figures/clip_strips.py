@@ -1,4 +1,4 @@
-"""One draw simulated in both domains: the frames, the paths overlaid, and the sliding law."""
+"""One draw simulated in both domains: the frames, the pair overlaid, and the sliding law."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hopeworld import files, settings
-from hopeworld.figures import style
+from hopeworld.figures import layout, style
 from hopeworld.simulation.table import read_clip_table
 from hopeworld.simulation.trajectory import resting_distance, sliding_distance
 from hopeworld.video.camera import project
@@ -22,6 +22,7 @@ SHOWN = range(1, settings.CLIP_FRAMES, 2)
 COLOURS = {"A": style.BLACK, "B": style.GREEN}
 MARKERS = {"A": "o", "B": "s"}
 ARROW_M_PER_N = 0.04
+MARGIN_SHARE = 0.22
 
 
 @dataclass(frozen=True)
@@ -72,16 +73,17 @@ def compose(inputs: Inputs, figures: settings.Figures) -> tuple[Figure, pd.DataF
     plotted = pd.concat([_distances(pair, domain) for domain in pair.tables], ignore_index=True)
     figure = style.new_figure(figures, HEIGHT_IN, files.read_json(inputs.metrics))
     axes = figure.subplot_mosaic(
-        [["A"] * 3, ["B"] * 3, ["paths", "distance", "law"]], height_ratios=[1, 1, 2.4]
+        [["A"] * 3, ["B"] * 3, ["pair", "distance", "law"]], height_ratios=[1, 1, 2.1]
     )
     frames = {domain: _read_frames(inputs, domain) for domain in pair.tables}
     for domain in pair.tables:
         _draw_strip(axes[domain], frames[domain], pair, domain, inputs.camera)
     axes["B"].set_xlabel("frame (the arrow is the force, until the next frame)")
     shown = plotted[plotted["clip"] == inputs.clip]
-    _draw_paths(axes["paths"], np.mean([f[-1] for f in frames.values()], axis=0), shown)
+    _draw_pair(axes["pair"], np.mean([f[-1] for f in frames.values()], axis=0), shown)
     _draw_distance(axes["distance"], shown)
     _draw_law(axes["law"], plotted)
+    layout.settle(figure)
     return figure, plotted
 
 
@@ -165,9 +167,9 @@ def _draw_force(
     axis.annotate("", head, tail, arrowprops=arrow)
 
 
-def _draw_paths(axis: Axes, image: np.ndarray, shown: pd.DataFrame) -> None:
+def _draw_pair(axis: Axes, image: np.ndarray, shown: pd.DataFrame) -> None:
+    """Both last frames over each other, cut to a square around both paths."""
     axis.imshow(image.round().astype(np.uint8))
-    height, width = image.shape[:2]
     # Both paths lie on one line: the longer one goes below, with larger marks.
     for domain, size in (("B", 3.5), ("A", 2.0)):
         path = shown[shown["domain"] == domain]
@@ -175,10 +177,20 @@ def _draw_paths(axis: Axes, image: np.ndarray, shown: pd.DataFrame) -> None:
             path["pixel_right"] - 0.5, path["pixel_down"] - 0.5, color=COLOURS[domain],
             marker=MARKERS[domain], markersize=size, linewidth=0.6,
         )  # fmt: skip
-    axis.set(xticks=[], yticks=[], xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
+    left, top, side = _square(shown, image.shape[0])
+    axis.set(xticks=[], yticks=[], xlim=(left, left + side), ylim=(top + side, top))
     axis.set_anchor("N")
     axis.spines[:].set_visible(False)
-    axis.set_title("last frames of A and B,\npaths of the centre")
+    axis.set_title("the pair overlaid: last\nframes, paths of the centre")
+
+
+def _square(shown: pd.DataFrame, image_px: int) -> tuple[float, float, float]:
+    """Left, top and side (px) of a square around all centres, inside the image."""
+    centres = shown[["pixel_right", "pixel_down"]].to_numpy() - 0.5
+    low, high = centres.min(0), centres.max(0)
+    side = min(float((high - low).max()) + 2 * MARGIN_SHARE * image_px, float(image_px))
+    left, top = np.clip((low + high - side) / 2, -0.5, image_px - side - 0.5)
+    return float(left), float(top), side
 
 
 def _draw_distance(axis: Axes, shown: pd.DataFrame) -> None:
@@ -189,7 +201,7 @@ def _draw_distance(axis: Axes, shown: pd.DataFrame) -> None:
             marker=MARKERS[domain], markerfacecolor="none", label=domain,
         )  # fmt: skip
     axis.set(xlabel="frame", ylabel="distance (m)")
-    axis.set_title("this clip: simulated (marks)\nand Coulomb's law (lines)")
+    axis.set_title("this pair: simulated (marks)\nand Coulomb's law (lines)")
     axis.legend(loc="upper left", handlelength=1.0)
 
 
@@ -204,5 +216,5 @@ def _draw_law(axis: Axes, plotted: pd.DataFrame) -> None:
         )  # fmt: skip
     error = (plotted["distance_m"] - plotted["law_m"]).abs() / plotted["resting_m"]
     count = last.groupby("domain").size().max()
-    axis.set_title(f"all {count} pairs; worst\nframe {error.max():.2%} off")
-    axis.set(xlabel="law, last frame (m)", ylabel="simulated (m)")
+    axis.set_title(f"all {count} pairs: at most\n{error.max():.2%} off the law")
+    axis.set(xlabel="by the law (m)", ylabel="simulated (m)")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,21 @@ import pandas as pd
 from hopeworld.evaluation.labels import drawn
 
 LOSSES = ["loss", "loss_frozen", "persistence"]
+MAIN, PLACEBO = "main", "placebo"
 
 
-def read_drawn(path: Path, metrics: Mapping[str, Any]) -> pd.DataFrame:
-    """The rows of a table of runs whose methods figures draw."""
+def adapting(metrics: Mapping[str, Any], methods: Collection[str]) -> list[str]:
+    """The methods of `labels.drawn` that learn online: a frozen method is its own twin."""
+    return [name for name in drawn(metrics, methods) if metrics["twins"][name] != name]
+
+
+def read_drawn(
+    path: Path, metrics: Mapping[str, Any], methods: Collection[str], stream: str = MAIN
+) -> pd.DataFrame:
+    """The rows of a table of runs that are of one stream and of methods that figures draw."""
     table = pd.read_parquet(path)
-    return table[table["method"].isin(drawn(metrics["models"], metrics["kinds"]))]
+    chosen = table["stream"] == stream
+    return table[chosen & table["method"].isin(drawn(metrics, methods))]
 
 
 def per_clip(stream: pd.DataFrame, region: str) -> pd.DataFrame:
@@ -35,6 +44,17 @@ def per_clip(stream: pd.DataFrame, region: str) -> pd.DataFrame:
     clips["gain"] = clips["loss_frozen"].sub(clips["loss"]).fillna(0.0)
     keys.remove("order")
     return clips.groupby(keys, sort=False, as_index=False)[[*LOSSES, "gain"]].mean()
+
+
+def per_seed(
+    metrics: Mapping[str, Any], methods: Sequence[str], names: Sequence[str]
+) -> pd.DataFrame:
+    """Metrics of every seed, the mean over its orders: method, seed and `names`; NaN is NA."""
+    runs = pd.DataFrame([run for run in metrics["runs"].values() if run["method"] in methods])
+    if runs.empty:
+        return pd.DataFrame(columns=["method", "seed", *names])
+    values = runs.reindex(columns=["method", "seed", *names]).astype(dict.fromkeys(names, float))
+    return values.groupby(["method", "seed"], as_index=False)[list(names)].mean()
 
 
 def smoothed(clips: pd.DataFrame, column: str, window: int) -> pd.DataFrame:

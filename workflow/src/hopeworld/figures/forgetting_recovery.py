@@ -13,8 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hopeworld import files, settings
-from hopeworld.evaluation.labels import drawn, in_order, label
-from hopeworld.figures import style
+from hopeworld.evaluation.labels import label
+from hopeworld.figures import curves, style
 
 HEIGHT_IN = 3.4
 X, Y = "recovered_gap", "forgetting_rate"
@@ -37,15 +37,14 @@ def draw(inputs: Inputs, figures: settings.Figures, output: style.Paths) -> None
 def compose(inputs: Inputs, figures: settings.Figures) -> tuple[Figure, pd.DataFrame]:
     """The figure and its numbers in percent: method, seed (empty: mean), values, intervals."""
     metrics = files.read_json(inputs.metrics)
-    shown = in_order(drawn(metrics["models"], metrics["kinds"]))
-    adapting = [name for name in shown if metrics["twins"][name] != name]
-    plotted = pd.concat([_points(metrics, name) for name in adapting], ignore_index=True)
+    names = curves.adapting(metrics, figures.methods)
+    plotted = pd.concat([_points(metrics, name) for name in names], ignore_index=True)
     figure = style.new_figure(figures, HEIGHT_IN, metrics)
     axis = figure.subplots()
     _set_limits(axis, plotted)
     axis.axhline(0, color=style.GREY, linewidth=0.6)
     axis.axvline(0, color=style.GREY, linewidth=0.6)
-    for name in adapting:
+    for name in names:
         _plot(axis, plotted[plotted["method"] == name], name)
     if not np.isfinite(plotted[[X, Y]]).all(axis=1).any():
         why = "NA: no skill to forget, or no excess loss to recover"
@@ -57,10 +56,8 @@ def compose(inputs: Inputs, figures: settings.Figures) -> tuple[Figure, pd.DataF
 
 
 def _points(metrics: Mapping[str, Any], name: str) -> pd.DataFrame:
-    runs = pd.DataFrame([r for r in metrics["runs"].values() if r["method"] == name])
-    seeds = runs.groupby("seed", as_index=False)[[X, Y]].agg(
-        lambda v: v.astype(float).mean() * PERCENT
-    )
+    seeds = curves.per_seed(metrics, [name], [X, Y]).drop(columns="method")
+    seeds[[X, Y]] *= PERCENT
     entry = metrics["methods"][name]
     mean: dict[str, Any] = {"seed": pd.NA}
     for axis in (X, Y):

@@ -33,7 +33,8 @@ def draw(inputs: Inputs, figures: settings.Figures, output: style.Paths) -> None
 def compose(inputs: Inputs, figures: settings.Figures) -> tuple[Figure, pd.DataFrame]:
     """The figure and the table of its curves: method, k, phase, mean, low, high, seeds."""
     metrics = files.read_json(inputs.metrics)
-    clips = curves.per_clip(curves.read_drawn(inputs.stream, metrics), "object")
+    rows = curves.read_drawn(inputs.stream, metrics, figures.methods)
+    clips = curves.per_clip(rows, "object")
     plotted = _curves(clips, inputs.evaluation.rolling_clips)
     figure = style.new_figure(figures, HEIGHT_IN, metrics)
     axis = figure.subplots()

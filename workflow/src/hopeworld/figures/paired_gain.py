@@ -1,4 +1,8 @@
-"""Gain over the frozen twin on the same clip, over the stream, with the half-life in B."""
+"""Gain over the frozen twin on the same clip, over the stream, with the half-life in B.
+
+Where a placebo ran, a stream whose second phase is of A as well, its gain lies below in grey: what
+a method gains without any change of physics.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +15,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from hopeworld import files, settings
-from hopeworld.evaluation.labels import in_order, label
+from hopeworld.evaluation.labels import label
 from hopeworld.figures import curves, style
 
 HEIGHT_IN = 4.0
@@ -35,27 +40,26 @@ def draw(inputs: Inputs, figures: settings.Figures, output: style.Paths) -> None
 
 
 def compose(inputs: Inputs, figures: settings.Figures) -> tuple[Figure, pd.DataFrame]:
-    """The figure and its numbers: panel, method, k, phase, mean, low, high, seeds, half_life."""
+    """The figure and its numbers: panel, method, k, phase, mean, low, high, seeds, half_life.
+
+    Panels are gain, cumulative and, where a placebo ran, placebo; its k are those of the main
+    stream that it is drawn at.
+    """
     metrics = files.read_json(inputs.metrics)
-    clips = curves.per_clip(curves.read_drawn(inputs.stream, metrics), "object")
-    adapting = [n for n in in_order(clips["method"].unique()) if metrics["twins"][n] != n]
-    plotted = _curves(clips[clips["method"].isin(adapting)], inputs.evaluation.rolling_clips)
+    clips = curves.per_clip(curves.read_drawn(inputs.stream, metrics, figures.methods), "object")
+    names, phases = curves.adapting(metrics, figures.methods), curves.phases_of(clips)
+    window = inputs.evaluation.rolling_clips
+    placebo = _placebo(inputs, metrics, names, phases)
+    parts = [_curves(clips[clips["method"].isin(names)], window), placebo]
+    plotted = pd.concat([part for part in parts if len(part)], ignore_index=True)
     plotted["half_life"] = [metrics["methods"][m]["half_life"]["mean"] for m in plotted["method"]]
-    figure = style.new_figure(figures, HEIGHT_IN, metrics)
+    figure = style.new_figure(figures, HEIGHT_IN + 0.15 * len(names), metrics)
     axes = figure.subplots(2, sharex=True)
-    phases = curves.phases_of(clips)
-    for axis, panel in zip(axes, ("gain", "cumulative"), strict=True):
-        style.shade_phases(axis, phases, named=panel == "gain")
-        axis.axhline(0, color=style.GREY, linewidth=0.6)
-        for index, name in enumerate(adapting):
-            curve = plotted[(plotted["panel"] == panel) & (plotted["method"] == name)]
-            text = f"{label(name)} ({half_life_text(metrics['methods'][name]['half_life'])})"
-            unbroken = curve if panel == "gain" else curve.assign(phase="all")
-            style.plot_curve(axis, unbroken, name, text, offset=3 * index)
-            if panel == "gain":
-                _mark_half_life(axis, curve, name, phases)
-    _describe(axes, inputs.evaluation, plotted["seeds"].max())
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=1)
+    for index, name in enumerate(names):
+        _plot(axes, plotted[plotted["method"] == name], metrics["methods"][name], 3 * index)
+        _mark_half_life(axes[0], plotted[plotted["method"] == name], phases)
+    _describe(axes, phases, inputs.evaluation, plotted["seeds"].max())
+    _explain(figure, axes[0], has_placebo=len(placebo) > 0)
     return figure, plotted
 
 
@@ -69,6 +73,37 @@ def _curves(clips: pd.DataFrame, window: int) -> pd.DataFrame:
     return table[["panel", *gain.columns]]
 
 
+def _placebo(
+    inputs: Inputs, metrics: Mapping[str, Any], names: list[str], phases: list[str]
+) -> pd.DataFrame:
+    """The gains of the placebo; each phase starts where that of the main stream does."""
+    rows = curves.read_drawn(inputs.stream, metrics, names, curves.PLACEBO)
+    clips = curves.per_clip(rows[rows["method"].isin(names)], "object")
+    if clips.empty:
+        return clips
+    curve = curves.over_seeds(
+        curves.smoothed(clips, "gain", inputs.evaluation.rolling_clips), "gain"
+    )
+    own, main = curves.phases_of(clips), np.array(phases)
+    shift = curve["phase"].map(lambda phase: phases.index(phase) - own.index(phase))
+    curve = curve.assign(k=curve["k"] + shift, panel="placebo")
+    return curve[(curve["k"] < len(main)) & (main[curve["k"] % len(main)] == curve["phase"])]
+
+
+def _plot(axes: np.ndarray, curve: pd.DataFrame, entry: Mapping[str, Any], offset: int) -> None:
+    name = curve["method"].iloc[0]
+    text = f"{label(name)} ({half_life_text(entry['half_life'])}{_net_text(entry)})"
+    gain, total = (curve[curve["panel"] == panel] for panel in ("gain", "cumulative"))
+    style.plot_curve(axes[0], gain, name, text, offset)
+    style.plot_curve(axes[1], total.assign(phase="all"), name, text, offset)
+    for _, part in curve[curve["panel"] == "placebo"].groupby("phase", sort=False):
+        axes[0].plot(
+            part["k"], part["mean"], color=style.GREY, linewidth=0.8, alpha=0.8, zorder=2,
+            marker=style.look(name).marker, markersize=2.5,
+            markevery=(offset % len(part), max(1, len(gain) // 9)),
+        )  # fmt: skip
+
+
 def half_life_text(entry: Mapping[str, Any]) -> str:
     """The half-life over seeds in words; NA says so, censored runs are counted apart."""
     longer = f", {entry['censored']} runs longer than B" if entry["censored"] else ""
@@ -77,20 +112,38 @@ def half_life_text(entry: Mapping[str, Any]) -> str:
     return f"half-life {entry['mean']:.1f} clips, n = {entry['n']}{longer}"
 
 
-def _mark_half_life(axis: Axes, curve: pd.DataFrame, name: str, phases: list[str]) -> None:
-    clips = curve["half_life"].iloc[0]
+def _net_text(entry: Mapping[str, Any]) -> str:
+    net = entry.get("net_gain", {}).get("mean")
+    return "" if net is None else f"; net of placebo {net:+.4f}"
+
+
+def _mark_half_life(axis: Axes, curve: pd.DataFrame, phases: list[str]) -> None:
+    clips, curve = curve["half_life"].iloc[0], curve[curve["panel"] == "gain"]
     if clips is None or np.isnan(clips):
         return
     # The first clip of B has exposure 1.
-    k = phases.index("B") - 1 + clips
+    k, colour = phases.index("B") - 1 + clips, style.look(curve["method"].iloc[0]).colour
     height = np.interp(k, curve["k"], curve["mean"])
-    axis.vlines(k, 0, height, color=style.look(name).colour, linewidth=0.8)
+    axis.vlines(k, 0, height, color=colour, linewidth=0.8)
     axis.plot(k, height, marker="o", markersize=6, color="white", zorder=3,
-              markeredgecolor=style.look(name).colour, markeredgewidth=1.4)  # fmt: skip
+              markeredgecolor=colour, markeredgewidth=1.4)  # fmt: skip
 
 
-def _describe(axes: np.ndarray, evaluation: settings.Evaluation, seeds: int) -> None:
+def _describe(
+    axes: np.ndarray, phases: list[str], evaluation: settings.Evaluation, seeds: int
+) -> None:
+    for axis in axes:
+        style.shade_phases(axis, phases, named=axis is axes[0])
+        axis.axhline(0, color=style.GREY, linewidth=0.6)
     axes[0].set_ylabel("paired gain $g_k$\n(L1 per clip)")
     axes[1].set_ylabel("sum of the gain\n(L1 × clips)")
     note = f"$g_k$: mean of {evaluation.rolling_clips} clips; ○: half-life"
     axes[1].set_xlabel(f"clip of the stream ({note}; {curves.band_note(seeds)})")
+
+
+def _explain(figure: Figure, axis: Axes, has_placebo: bool) -> None:
+    handles, _ = axis.get_legend_handles_labels()
+    if has_placebo:
+        text = "same marker in grey: the method in the placebo, all phases of A"
+        handles.append(Line2D([], [], color=style.GREY, linewidth=0.8, label=text))
+    figure.legend(handles=handles, loc="outside upper center", ncols=1)

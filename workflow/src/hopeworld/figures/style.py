@@ -1,11 +1,13 @@
 """One look for all figures: exact width, embedded fonts, one colour per method, the same bytes.
 
-Colours are Okabe and Ito's, told apart by the colour-blind; markers and dashes say it twice.
+Colours are Okabe and Ito's, those of further controls Paul Tol's muted ones: told apart by the
+colour-blind. Markers and dashes say it twice.
 """
 
 from __future__ import annotations
 
 import contextlib
+import textwrap
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,10 +24,14 @@ from hopeworld.evaluation.labels import PERSISTENCE, PHASES, stamp
 
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 BLUE, VERMILLION, PURPLE, GREY = "#0072B2", "#D55E00", "#CC79A7", "#767676"
-DASHED, DOTTED, SOLID = (0, (4, 2)), (0, (1, 1.5)), "-"
+INDIGO, TEAL, OLIVE = "#332288", "#44AA99", "#999933"
+WINE, ROSE = "#882255", "#CC6677"
+DASHED, DOTTED, DASH_DOTTED, SOLID = (0, (4, 2)), (0, (1, 1.5)), (0, (4, 1.5, 1, 1.5)), "-"
 STAMP_SCALE = 0.85
 STAMP_NAME = "stamp"
 POINTS_PER_INCH = 72
+# Of DejaVu Sans, over running text with its numbers.
+GLYPH_EM = 0.62
 
 
 @dataclass(frozen=True)
@@ -50,10 +56,24 @@ LOOKS = {
     "vit_frozen": Look(SKY, "s", DASHED),
     "vit_tta": Look(BLUE, "o", SOLID),
     "vit_tta_literal": Look(PURPLE, "v", SOLID),
+    "vit_tta_per_clip": Look(BLUE, "<", SOLID),
+    "vit_tta_every": Look(BLUE, ">", DASH_DOTTED),
+    "vit_tta_on_recovery": Look(BLUE, "1", SOLID),
+    "vit_tta_at_change": Look(BLUE, "2", DASH_DOTTED),
+    "vit_action_tta": Look(TEAL, "h", SOLID),
+    "vit_force_scale": Look(OLIVE, "p", SOLID),
+    "vit_full": Look(WINE, "d", SOLID),
+    "vit_on_b": Look(INDIGO, "*", DASH_DOTTED),
+    "vit_on_ab": Look(INDIGO, "8", DASH_DOTTED),
     "hope_frozen": Look(ORANGE, "D", DASHED),
+    "hope_no_look_back": Look(ORANGE, "H", SOLID),
     "hope_per_clip": Look(GREEN, "P", SOLID),
     "hope": Look(VERMILLION, "^", SOLID),
     "hope_tta": Look(BLACK, "X", SOLID),
+    "hope_on_b": Look(ROSE, "*", DASH_DOTTED),
+    "hope_on_ab": Look(ROSE, "8", DASH_DOTTED),
+    "mean_map": Look(GREY, "x", DASH_DOTTED),
+    "linear_extrapolation": Look(GREY, "+", DASHED),
     "vit_ac": Look(BLUE, "o", SOLID),
     PERSISTENCE: Look(GREY, "", DOTTED),
 }
@@ -119,10 +139,22 @@ def save(figure: Figure, plotted: pd.DataFrame, paths: Paths) -> None:
 
 def shade_phases(axis: Axes, phases: Sequence[str], named: bool) -> None:
     """Shade B behind a plot over the clips of a stream; `phases` has the phase of every clip."""
+    shade_spans(axis, phase_spans(phases), named)
+
+
+def phase_spans(phases: Sequence[str]) -> dict[str, tuple[float, float]]:
+    """Where each phase starts and ends on an axis of clips, whose first lies at 0."""
     table = pd.Series(phases)
-    for phase, clips in table.groupby(table, sort=False):
-        start, end = clips.index[0] - 0.5, clips.index[-1] + 0.5
-        if phase == "B":
+    return {
+        phase: (clips.index[0] - 0.5, clips.index[-1] + 0.5)
+        for phase, clips in table.groupby(table, sort=False)
+    }
+
+
+def shade_spans(axis: Axes, spans: Mapping[str, tuple[float, float]], named: bool) -> None:
+    """Shade every B behind a plot, write the phases above it, and set its horizontal limits."""
+    for phase, (start, end) in spans.items():
+        if phase.startswith("B"):
             axis.axvspan(start, end, color="0.93", zorder=0, linewidth=0)
         if named:
             where = ((start + end) / 2, 1.0)
@@ -130,7 +162,14 @@ def shade_phases(axis: Axes, phases: Sequence[str], named: bool) -> None:
                 PHASES[phase], where, xycoords=("data", "axes fraction"), xytext=(0, 2),
                 textcoords="offset points", ha="center", va="bottom",
             )  # fmt: skip
-    axis.set_xlim(-0.5, len(table) - 0.5)
+    edges = [edge for span in spans.values() for edge in span]
+    axis.set_xlim(min(edges), max(edges))
+
+
+def wrapped(text: str, figures: settings.Figures) -> list[str]:
+    """The lines of a text that is to fill the width of a figure."""
+    glyphs = POINTS_PER_INCH * figures.text_width_in / (GLYPH_EM * figures.font_pt)
+    return textwrap.wrap(text, int(glyphs))
 
 
 def plot_curve(axis: Axes, curve: pd.DataFrame, name: str, text: str, offset: int = 0) -> None:

@@ -1,4 +1,4 @@
-"""The memories of HOPE over the stream: surprise, inner gradient, drift, CMS deltas."""
+"""The memories of HOPE over the stream: surprise, gradient, drift, retention, gates, CMS deltas."""
 
 from __future__ import annotations
 
@@ -12,17 +12,28 @@ from matplotlib.lines import Line2D
 
 from hopeworld import files, settings
 from hopeworld.evaluation.labels import in_order, label
-from hopeworld.figures import curves, style
+from hopeworld.figures import curves, memory_curves, style
 
-HEIGHT_IN = 4.4
-VALUES = ("surprise_before", "surprise_after", "grad_norm", "drift", "delta")
+ROW_IN, LEGEND_IN = 1.5, 1.15
 PANELS = {
-    "surprise": "surprise of the memory,\n$|M(k)-\\hat v|^2$",
-    "grad_norm": "inner gradient of the\nmemory, norm",
-    "drift": "drift of the memory,\nnorm / initial norm",
-    "delta": "deltas of the CMS,\nnorm / initial norm",
+    "surprise": "surprise,\n$|M(k)-\\hat v|^2$",
+    "grad_norm": "norm of the\ninner gradient",
+    "drift": "drift, norm /\ninitial norm",
+    "retained_share": "share of memory\nthat a clip leaves",
+    "gates": "gates of a write,\nmean over tokens",
+    "delta": "CMS deltas, norm /\ninitial norm",
 }
-MARKERS = ("o", "s", "v", "P", "X")
+PANEL_OF = {
+    ("memory", "surprise_before"): "surprise",
+    ("memory", "surprise_after"): "surprise",
+    ("memory", "grad_norm"): "grad_norm",
+    ("memory", "drift"): "drift",
+    ("memory", "retained_share"): "retained_share",
+    ("memory", "gate"): "gates",
+    ("eta", "eta"): "gates",
+    ("alpha", "alpha"): "gates",
+}
+GATES = {"gate": ("<", "surprise gate"), "eta": ("d", "rate η"), "alpha": ("h", "retention α")}
 
 
 @dataclass(frozen=True)
@@ -40,87 +51,105 @@ def draw(inputs: Inputs, figures: settings.Figures, output: style.Paths) -> None
 
 
 def compose(inputs: Inputs, figures: settings.Figures) -> tuple[Figure, pd.DataFrame]:
-    """The figure and its numbers: method, memory, name, k, phase, mean, low, high, seeds."""
+    """The figure and its numbers: panel, method, memory, name, k, phase, mean, low, high, seeds."""
     metrics = files.read_json(inputs.metrics)
-    plotted = _curves(curves.read_drawn(inputs.memory, metrics))
-    figure = style.new_figure(figures, HEIGHT_IN, metrics)
-    if plotted.empty:
+    plotted = _curves(curves.read_drawn(inputs.memory, metrics, figures.methods))
+    panels = [panel for panel in PANELS if panel in set(plotted["panel"])]
+    if not panels:
+        figure = style.new_figure(figures, 1.0, metrics)
         figure.text(0.5, 0.5, "no method of this study has a memory", ha="center")
         return figure, plotted
-    axes = dict(zip(PANELS, figure.subplots(2, 2, sharex=True).flat, strict=True))
-    levels = sorted({m for m in plotted["memory"] if m.startswith("cms_")}, key=_period)
-    for (method, memory, name), curve in plotted.groupby(["method", "memory", "name"]):
-        panel = "surprise" if name.startswith("surprise") else name
-        marker = MARKERS[levels.index(memory) % len(MARKERS)] if memory in levels else ""
-        _plot(axes[panel], curve, method, marker, faded=name == "surprise_after")
+    rows = (len(panels) + 1) // 2
+    figure = style.new_figure(figures, ROW_IN * rows + LEGEND_IN, metrics)
+    grid = figure.subplots(rows, 2, sharex=True, squeeze=False)
+    axes = dict(zip(panels, grid.flat, strict=False))
+    for axis in grid.flat[len(panels) :]:
+        axis.remove()
+    levels = memory_curves.levels_of(plotted)
+    for (panel, method, memory, name), curve in plotted.groupby(
+        ["panel", "method", "memory", "name"], sort=False
+    ):
+        if name != "dead":
+            _plot(axes[panel], curve, method, _marker(memory, name, levels), name)
     _describe(axes, plotted)
     _explain(figure, plotted, levels)
     return figure, plotted
 
 
-def _period(memory: str) -> int:
-    return int(memory.removeprefix("cms_"))
-
-
 def _curves(memory: pd.DataFrame) -> pd.DataFrame:
-    """Mean over transitions, layers, heads and orders, then mean and range over seeds."""
-    levels = memory["memory"].str.startswith("cms_")
-    rows = memory[memory["name"].isin(VALUES) & ((memory["memory"] == "memory") | levels)]
-    rows = rows[(rows["name"] == "delta") == levels[rows.index]]
-    keys = ["method", "memory", "name", "seed", "k", "phase"]
-    means = rows.groupby(keys, sort=False, as_index=False)["value"].mean()
-    columns = ["method", "memory", "name", "k", "phase", "mean", "low", "high", "seeds"]
-    parts = [
-        curves.over_seeds(part, "value").assign(memory=one, name=name)
-        for (one, name), part in means.groupby(["memory", "name"])
-    ]
-    if not parts:
-        return pd.DataFrame(columns=columns)
-    return pd.concat(parts, ignore_index=True)[columns]
+    rows = memory[memory["name"] != "retained_share"]
+    rows = pd.concat([rows, memory_curves.retained(memory)], ignore_index=True)
+    panel = [_panel(*names) for names in zip(rows["memory"], rows["name"], strict=True)]
+    rows = rows[pd.Series(panel, dtype=object).notna().to_numpy()]
+    plotted = memory_curves.memory_curves(rows)
+    panel = [_panel(*names) for names in zip(plotted["memory"], plotted["name"], strict=True)]
+    return plotted.assign(panel=panel)[["panel", *plotted.columns]]
 
 
-def _plot(axis: Axes, curve: pd.DataFrame, method: str, marker: str, faded: bool) -> None:
-    shown = style.look(method)
+def _panel(memory: str, name: str) -> str | None:
+    if memory.startswith("cms_"):
+        return "delta" if name in ("delta", "dead") else None
+    return PANEL_OF.get((memory, name))
+
+
+def _marker(memory: str, name: str, levels: list[str]) -> str:
+    if name in GATES:
+        return GATES[name][0]
+    if memory not in levels:
+        return ""
+    return memory_curves.MARKERS[levels.index(memory) % len(memory_curves.MARKERS)]
+
+
+def _plot(axis: Axes, curve: pd.DataFrame, method: str, marker: str, name: str) -> None:
+    shown, faded = style.look(method), name == "surprise_after"
     axis.fill_between(
         curve["k"], curve["low"], curve["high"], color=shown.colour, alpha=0.15, linewidth=0
     )
     axis.plot(
         curve["k"], curve["mean"], color=shown.colour, linestyle=shown.dash, marker=marker,
-        markevery=4, alpha=0.5 if faded else 1.0, linewidth=0.8 if faded else 1.2,
+        markevery=max(1, len(curve) // 4), alpha=0.5 if faded else 1.0,
+        linewidth=0.8 if faded else 1.2,
     )  # fmt: skip
 
 
 def _describe(axes: dict[str, Axes], plotted: pd.DataFrame) -> None:
-    sampled = plotted.drop_duplicates("k").set_index("k")["phase"].sort_index()
-    phases = sampled.reindex(range(sampled.index.max() + 1)).ffill().tolist()
+    phases = memory_curves.sampled_phases(plotted)
     for index, (panel, axis) in enumerate(axes.items()):
         style.shade_phases(axis, phases, named=index < 2)
         axis.set_ylabel(PANELS[panel])
         axis.set_ylim(bottom=0)
-    for panel in ("drift", "delta"):
-        axes[panel].set_xlabel("clip of the stream")
+    for axis in list(axes.values())[-2:]:
+        axis.set_xlabel("clip of the stream")
+        axis.tick_params(labelbottom=True)
+    if "delta" in axes:
+        memory_curves.mark_dead(axes["delta"], memory_curves.dead_points(plotted))
 
 
 def _explain(figure: Figure, plotted: pd.DataFrame, levels: list[str]) -> None:
-    """One legend in three columns: methods, before and after the write, CMS levels."""
+    """One legend in columns: methods, lines, and the markers of gates and CMS levels."""
     black, looks = style.BLACK, [(n, style.look(n)) for n in in_order(plotted["method"].unique())]
+    names = set(plotted["name"])
+    lines = [
+        Line2D([], [], color=black, label="before the write"),
+        Line2D([], [], color=black, linewidth=0.8, alpha=0.5, label="after it"),
+    ]
     columns = [
         [Line2D([], [], color=o.colour, linestyle=o.dash, label=label(n)) for n, o in looks],
         [
-            Line2D([], [], color=black, label="surprise before the write"),
-            Line2D([], [], color=black, linewidth=0.8, alpha=0.5, label="surprise after it"),
+            *(lines if "surprise_after" in names else []),
             Line2D([], [], linestyle="none", label=curves.band_note(plotted["seeds"].max())),
         ],
-        [
-            Line2D([], [], color=black, linestyle="none", marker=marker, label=_level(memory))
-            for memory, marker in zip(levels, MARKERS, strict=False)
-        ],
+        [_mark(marker, text) for name, (marker, text) in GATES.items() if name in names],
+        [_mark(_marker(one, "delta", levels), _level(one)) for one in levels],
     ]
-    rows = max(len(column) for column in columns)
-    blank = Line2D([], [], linestyle="none", label=" ")
-    handles = [h for column in columns for h in column + [blank] * (rows - len(column))]
-    figure.legend(handles=handles, loc="outside upper center", ncols=3)
+    if not memory_curves.dead_points(plotted).empty:
+        columns[-1].append(_mark("x", "dead level"))
+    memory_curves.add_legend(figure, columns)
 
 
-def _level(memory: str) -> str:
-    return f"CMS level of period {_period(memory)}"
+def _mark(marker: str, text: str) -> Line2D:
+    return Line2D([], [], color=style.BLACK, linestyle="none", marker=marker, label=text)
+
+
+def _level(level: str) -> str:
+    return f"CMS, period {memory_curves.period(level)}"

@@ -9,9 +9,10 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from hopeworld import files, settings
-from hopeworld.evaluation.labels import PERSISTENCE, drawn, in_order, label
+from hopeworld.evaluation.labels import PERSISTENCE, in_order, label, own_predictors
 from hopeworld.figures import style
 
 HEIGHT_IN = 2.9
@@ -57,7 +58,8 @@ def compose(inputs: Inputs, figures: settings.Figures) -> tuple[Figure, pd.DataF
 
 
 def _curves(history: pd.DataFrame, kinds: Mapping[str, str]) -> pd.DataFrame:
-    models = drawn({name: name for name in history["model"].unique()}, kinds)
+    trained = history.loc[history["step"] > 0, "model"].unique()
+    models = own_predictors({name: name for name in trained if name in kinds}, kinds)
     rows = history[(history["split"] == "validation") & history["model"].isin(models)]
     wanted = pd.MultiIndex.from_frame(rows[["name", "region"]]).isin(CURVES)
     rows = rows[wanted].astype({"seed": "Int64"}).drop(columns="split")
@@ -95,15 +97,17 @@ def _describe(loss: Axes, skill: Axes, plotted: pd.DataFrame, gate_skill: float)
 
 
 def _set_limits(loss: Axes, skill: Axes, plotted: pd.DataFrame, gate_skill: float) -> None:
-    """Frame what training does: untrained models and skills below `LOWEST_SKILL` are off the axes.
+    """The loss from start to end on a logarithmic axis; skills below `LOWEST_SKILL` are off theirs.
 
     Where no skill is above 0, everything after step 0 is shown.
     """
-    trained = plotted[plotted["step"] > 0] if (plotted["step"] > 0).any() else plotted
-    losses = trained.loc[trained["region"] == "all", "value"]
+    loss.set_yscale("log")
+    loss.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    loss.yaxis.set_minor_locator(NullLocator())
+    loss.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    trained = plotted[plotted["step"] > 0]
     skills = trained.loc[trained["region"] == "object", "value"]
     lowest = max(skills.min(), LOWEST_SKILL) if skills.max() > 0 else skills.min()
-    highest = max(skills.max(), gate_skill)
-    for axis, low, high in ((loss, losses.min(), losses.max()), (skill, min(lowest, 0), highest)):
-        pad = 0.06 * (high - low)
-        axis.set_ylim(low - pad, high + pad)
+    low, high = min(lowest, 0), max(skills.max(), gate_skill)
+    pad = 0.06 * (high - low)
+    skill.set_ylim(low - pad, high + pad)

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal, TextIO
+from typing import Any, TextIO
 
 import numpy as np
 
@@ -36,7 +36,7 @@ class ShardJob:
     """Which clips to make (indices in their split), how, and where table and mp4s go."""
 
     split: str
-    domain: Literal["A", "B"]
+    domain: str
     clips: range
     simulation: Simulation
     appearance: Appearance
@@ -92,7 +92,7 @@ def _reported(job: ShardJob, log: TextIO) -> Iterator[int]:
 
 def _make_clip(job: ShardJob, index: int, renderer: Renderer, client: int) -> dict[str, Any]:
     scenario = draw_scenario(job.simulation, job.appearance, job.camera, job.split, index)
-    domain = job.simulation.domain_a if job.domain == "A" else job.simulation.domain_b
+    domain = job.simulation.domain(job.domain)
     trajectory = engine.simulate(scenario, domain, job.simulation, client)
     rendering = renderer.draw(scenario, trajectory)
     write_clip(clip_path(job.folder, index), rendering.frames, job.simulation.frame_hz)

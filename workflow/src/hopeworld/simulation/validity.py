@@ -107,6 +107,10 @@ def _require_same(
     path: str | os.PathLike, stored: Mapping[str, Any], simulation: Simulation
 ) -> None:
     expected = json.loads(json.dumps(asdict(simulation)))
+    # A table knows of no severity but its own.
+    known = expected.pop("severities")
+    if any(known.get(name) != domain for name, domain in stored["severities"].items()):
+        raise TableError(path, "simulated with another simulation.severities")
     differing = [name for name, value in expected.items() if stored.get(name) != value]
     if differing:
         raise TableError(path, f"simulated with another simulation.{differing[0]}")

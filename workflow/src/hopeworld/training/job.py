@@ -18,10 +18,9 @@ GATE_KEYS = ("gate_skill", "gate_action_share")
 
 @dataclass(frozen=True)
 class ClipFiles:
-    """Feature shards and clip tables of a split, in any order."""
+    """Feature shards and clip tables of a split, in any order; one pair for every domain."""
 
-    features: tuple[Path, ...]
-    tables: tuple[Path, ...]
+    domains: tuple[tuple[tuple[Path, ...], tuple[Path, ...]], ...]
 
 
 @dataclass(frozen=True)
@@ -40,6 +39,7 @@ class TrainJob:
 
     Args:
         model: name of the predictor, of a variant its own.
+        target: object skill on validation clips to stop at; None: all steps.
         checkpoint: folder of the resumable state.
         device: cpu, cuda or cuda:<n>.
         code: fingerprint of the code; a checkpoint of other code is not resumed.
@@ -53,6 +53,7 @@ class TrainJob:
     train: ClipFiles
     validation: ClipFiles
     outputs: TrainOutputs
+    target: float | None
     checkpoint: Path
     device: str
     code: str
@@ -85,5 +86,6 @@ def fingerprint(job: TrainJob, data: Data) -> str:
     training = {k: v for k, v in asdict(job.training).items() if k not in GATE_KEYS}
     model = asdict(job.settings)
     clips = [data.train.digest, data.validation.digest]
-    known = [job.model, model, training, job.seed, job.code, clips, str(torch.__version__)]
+    known = [job.model, model, training, job.seed, job.target, job.code, clips]
+    known.append(str(torch.__version__))
     return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()

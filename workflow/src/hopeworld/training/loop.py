@@ -2,7 +2,8 @@
 
 A batch is some episodes side by side. Each clip of them, in order, is one optimiser step; the state
 is carried from clip to clip and cut from the graph between them. The ViT forgets at `new_clip`, so
-it sees independent clips, as HOPE does for the first `single_clip_share` of the steps.
+it sees independent clips, as HOPE does for the first `single_clip_share` of the steps. A run that
+is matched with another stops where its object skill on the validation clips reaches the other's.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from hopeworld.training import checkpoint
 from hopeworld.training.episodes import ClipBatch, Episodes, clip_order, read_ahead, survey
 from hopeworld.training.gate import describe, judge
 from hopeworld.training.history import training_rows, validation_rows, write_history
-from hopeworld.training.job import Data, TrainJob, fingerprint
+from hopeworld.training.job import ClipFiles, Data, TrainJob, fingerprint
 from hopeworld.training.optimiser import build_optimiser, learning_rate, set_learning_rate
 from hopeworld.training.progress import Progress
 from hopeworld.training.run import Run, own_random_state
@@ -41,13 +42,14 @@ def train(job: TrainJob) -> None:
     Resumes from the job's checkpoint folder if its fingerprint matches. Raises Diverged when a loss
     is not finite, CheckpointError for an unreadable checkpoint, and what ClipDataset raises.
     """
-    data = Data(
-        survey(ClipDataset.open(job.train.features, job.train.tables)),
-        survey(ClipDataset.open(job.validation.features, job.validation.tables)),
-    )
+    data = Data(survey(_open(job.train)), survey(_open(job.validation)))
     clips = data.train.clips
     predictor = build_predictor(job.settings, clips.grid, clips.feature_width, job.seed)
     fit(job, predictor, data)
+
+
+def _open(files: ClipFiles) -> ClipDataset:
+    return ClipDataset.join([ClipDataset.open(*domain) for domain in files.domains])
 
 
 def fit(job: TrainJob, predictor: Predictor, data: Data) -> None:
@@ -94,6 +96,8 @@ def _run_steps(run: Run, job: TrainJob, data: Data, progress: Progress) -> None:
     single_clips = round(training.single_clip_share * last)
     state: Any = None
     is_saved = True
+    if _is_matched(run, job):
+        return
     for batch in read_ahead(clips.clips, order, run.device):
         progress.begin_step()
         if run.step % clips.clips_per_episode == 0 or run.step < single_clips:
@@ -108,6 +112,17 @@ def _run_steps(run: Run, job: TrainJob, data: Data, progress: Progress) -> None:
         if is_between and not is_saved:
             checkpoint.save_state(job.checkpoint, fingerprint(job, data), run.pack())
             is_saved = True
+        if is_saved and _is_matched(run, job):
+            progress.say(f"stopped at step {run.step}: object skill {job.target:.3f} is reached")
+            return
+
+
+def _is_matched(run: Run, job: TrainJob) -> bool:
+    """Whether a validation has reached the skill to stop at."""
+    if job.target is None:
+        return False
+    skills = (row.value for row in run.rows if row.name == "skill")
+    return any(skill >= job.target for skill in skills)
 
 
 def _advance(run: Run, job: TrainJob, batch: ClipBatch, state: Any) -> tuple[float, Any]:
@@ -158,7 +173,7 @@ def _evaluate(run: Run, job: TrainJob, data: Data, progress: Progress) -> None:
     loss, skill = scores["loss", "all"], scores["skill", "object"]
     _require_finite("validation loss", loss, run.step, run, job)
     run.rows += validation_rows(run.step, scores)
-    run.keep_if_best(scores)
+    run.keep_if_best(scores, job.target)
     progress.say(f"step {run.step}: validation loss {loss:.4f}, object skill {skill:.3f}")
 
 

@@ -17,7 +17,7 @@ from hopeworld.training.validation import Scores
 
 @dataclass(frozen=True)
 class Best:
-    """The weights of the lowest validation loss, on the CPU, with their scores."""
+    """The weights to keep, on the CPU, with their scores."""
 
     step: int
     weights: dict[str, Tensor]
@@ -38,9 +38,16 @@ class Run:
     rows: list[Row] = field(default_factory=list)
     best: Best | None = None
 
-    def keep_if_best(self, scores: Scores) -> None:
-        """Copy the weights if their validation loss is the lowest so far."""
-        if self.best is None or scores["loss", "all"] < self.best.scores["loss", "all"]:
+    def keep_if_best(self, scores: Scores, target: float | None) -> None:
+        """Copy the weights if their validation loss is the lowest so far.
+
+        With a target, if their object skill is the nearest to it.
+        """
+
+        def badness(of: Scores) -> float:
+            return of["loss", "all"] if target is None else abs(of["skill", "object"] - target)
+
+        if self.best is None or badness(scores) < badness(self.best.scores):
             state = self.predictor.state_dict()
             weights = {name: tensor.detach().cpu().clone() for name, tensor in state.items()}
             self.best = Best(self.step, weights, scores)

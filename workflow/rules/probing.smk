@@ -1,0 +1,131 @@
+"""Probing: what latents, states and predictions know, read out after the main stream."""
+
+
+def learning():
+    """The methods of the main stream that learn on it; of variants there are too many."""
+    methods = study.adaptation.running_in("main").items()
+    return [name for name, m in methods if m.twin != name and m.model not in study.variants]
+
+
+def main_phases():
+    """The phases of the main stream, by position."""
+    return list(settings.PHASES[: len(STREAMS["main"].domains)])
+
+
+# What a run of the main stream had learnt by the end of each phase.
+STATES = result("adaptation/main/{method}_seed{seed}/states")
+
+
+def analyses(table):
+    """A table of the analysis of every run."""
+    pattern = result("probing/{method}_seed{seed}/" + f"{table}.csv")
+    return expand(pattern, method=learning(), seed=study.seeds)
+
+
+def decoder_mb():
+    """Memory to fit the decoder: its 2048 latents in float32, and work space."""
+    patches = (study.camera.image_px // PATCH_PX) ** 2
+    return 2000 + math.ceil(1.5 * 2048 * patches * 1024 * 4 / 1e6)
+
+
+rule fit_decoder:
+    input:
+        train_features=features(("train", "A")),
+        train_tables=tables(("train", "A")),
+        validation_features=features(("validation", "A")),
+        validation_tables=tables(("validation", "A")),
+        probe_features=features(PROBE[1]),
+        probe_tables=tables(PROBE[1]),
+    output:
+        decoder=result("probing/decoder.safetensors"),
+        accuracy=result("probing/decoder.json"),
+    log:
+        log_of("fit_decoder"),
+    benchmark:
+        benchmark_of("fit_decoder")
+    conda:
+        "../../envs/predictor.yaml"
+    threads: 1
+    resources:
+        mem_mb=decoder_mb(),
+        runtime=30,
+        gpu=0,
+        disk_mb=10,
+    params:
+        code=fingerprint("hopeworld.probing.decoder"),
+    message:
+        "Fit the decoder of the object's centre"
+    script:
+        "../scripts/fit_decoder.py"
+
+
+rule analyse_memory:
+    input:
+        weights=trained_weights,
+        states=STATES,
+        rates=tuned_rates,
+        a_features=features(PROBE[0]),
+        a_tables=tables(PROBE[0]),
+        b_features=features(PROBE[1]),
+        b_tables=tables(PROBE[1]),
+    output:
+        transplant=result("probing/{method}_seed{seed}/transplant.csv"),
+        geometry=result("probing/{method}_seed{seed}/geometry.csv"),
+        separability=result("probing/{method}_seed{seed}/separability.csv"),
+    log:
+        log_of("analyse_memory/{method}_seed{seed}"),
+    benchmark:
+        benchmark_of("analyse_memory/{method}_seed{seed}")
+    conda:
+        "../../envs/predictor.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+        gpu=GPU,
+        disk_mb=10,
+    params:
+        method=lambda wildcards: wildcards.method,
+        seed=lambda wildcards: int(wildcards.seed),
+        orders=list(study.orders),
+        phases=main_phases(),
+        adaptation=method_section,
+        tuned_as=tuned_as,
+        confidence=study.evaluation.confidence,
+        code=lambda wildcards: model_code("hopeworld.probing.memory", model_of(wildcards)),
+    message:
+        "Analyse what {wildcards.method}, seed {wildcards.seed}, has learnt"
+    script:
+        "../scripts/analyse_memory.py"
+
+
+rule join_memory:
+    input:
+        transplant=analyses("transplant"),
+        memory_geometry=analyses("geometry"),
+        separability=analyses("separability"),
+        memory=result("tables/memory.parquet"),
+    output:
+        transplant=result("tables/transplant.csv"),
+        memory_geometry=result("tables/memory_geometry.csv"),
+        separability=result("tables/separability.csv"),
+        usefulness=result("tables/usefulness.csv"),
+    log:
+        log_of("join_memory"),
+    benchmark:
+        benchmark_of("join_memory")
+    conda:
+        "../../envs/evaluation.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+        gpu=0,
+        disk_mb=10,
+    params:
+        stream="main",
+        code=fingerprint("hopeworld.probing.tables"),
+    message:
+        "Join the analyses of all runs"
+    script:
+        "../scripts/join_memory.py"

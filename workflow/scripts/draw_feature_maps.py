@@ -1,0 +1,18 @@
+"""Draw the features of one clip, true and predicted."""
+
+from pathlib import Path
+
+from hopeworld import runlog, settings
+from hopeworld.figures.feature_maps import Inputs, draw
+from hopeworld.figures.style import Paths
+
+with runlog.written_to(snakemake.log[0]):
+    given, read = snakemake.params, snakemake.input
+    figures = settings.read(settings.Figures, given.figures, "figures")
+    inputs = Inputs(
+        examples={m: Path(p) for m, p in zip(given.methods, read.examples, strict=True)},
+        table=Path(read.table),
+        videos=Path(read.videos),
+        metrics=Path(read.metrics),
+    )
+    draw(inputs, figures, Paths(**{n: Path(p) for n, p in snakemake.output.items()}))

@@ -1,0 +1,16 @@
+"""Draw what every rate costs on the tuning stream."""
+
+from pathlib import Path
+
+from hopeworld import runlog, settings
+from hopeworld.figures.learning_rates import Inputs, draw
+from hopeworld.figures.style import Paths
+
+with runlog.written_to(snakemake.log[0]):
+    given, read = snakemake.params, snakemake.input
+    figures = settings.read(settings.Figures, given.figures, "figures")
+    inputs = Inputs(
+        tuning=Path(read.tuning),
+        metrics=Path(read.metrics),
+    )
+    draw(inputs, figures, Paths(**{n: Path(p) for n, p in snakemake.output.items()}))

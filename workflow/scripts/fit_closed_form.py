@@ -1,0 +1,11 @@
+"""Write a control that is a formula, as a contestant."""
+
+from hopeworld import runlog, settings
+from hopeworld.adaptation.contestants import save_closed_form
+from hopeworld.features.dataset import ClipDataset
+from hopeworld.models.closed_form import fit_closed_form
+
+with runlog.written_to(snakemake.log[0]):
+    clips = ClipDataset.open(snakemake.input.features, snakemake.input.tables)
+    formula = fit_closed_form(settings.ClosedForm(snakemake.params.formula), clips)
+    save_closed_form(snakemake.output.weights, formula, clips.origin)

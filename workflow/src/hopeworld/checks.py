@@ -1,0 +1,205 @@
+"""A configuration as a `Study`, or one line that says what is wrong with it.
+
+`parse(config)` turns the merged YAML mapping into a `Study` or raises `SettingsError`, which names
+the section, the key, the value and the remedy. Standard library only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from hopeworld.settings import (
+    CLIP_FRAMES,
+    PATCH_PX,
+    SPLITS,
+    TUBELET_FRAMES,
+    Simulation,
+    Study,
+    Training,
+    check_model,
+    model_settings,
+    phase_clips,
+    running_models,
+    trained_names,
+    training_settings,
+)
+from hopeworld.stream_checks import (
+    check_contestants,
+    check_methods,
+    check_streams,
+    check_tuning,
+    check_verdict,
+)
+from hopeworld.strict import SettingsError, listed, read
+
+
+def parse(config: Mapping[str, Any]) -> Study:
+    """Read a merged configuration; raise `SettingsError` on the first thing that is wrong."""
+    study = read(Study, config)
+    check_study(study)
+    return study
+
+
+def check_study(study: Study) -> None:
+    """Check what spans several keys; each check raises `SettingsError`."""
+    _check_names(study)
+    _check_time(study.simulation)
+    _check_space(study)
+    _check_splits(study)
+    for name in trained_names(study):
+        check_model(model_settings(study, name), _where(study, name, "model", f"models.{name}"))
+        _check_training(study, name)
+    _check_severities(study.simulation)
+    check_methods(study)
+    check_contestants(study.adaptation)
+    _check_training_clips(study)
+    check_streams(study)
+    check_tuning(study)
+    check_verdict(study)
+    _check_shown(study)
+
+
+def _check_names(study: Study) -> None:
+    if not study.study.replace("_", "").replace("-", "").isalnum():
+        remedy = "use letters, digits, - and _ only: it names a folder"
+        raise SettingsError("study", study.study, "not a name", remedy)
+    for name in ("seeds", "orders"):
+        values = getattr(study, name)
+        if not values or len(set(values)) != len(values):
+            raise SettingsError(name, list(values), "empty or repeated", "list distinct numbers")
+    for name in study.variants:
+        if not str(name).isidentifier() or hasattr(study.models, name):
+            remedy = "use letters, digits and _ only, and neither vit_ac nor hope"
+            raise SettingsError("variants", name, "not a name for a variant", remedy)
+
+
+def _check_time(simulation: Simulation) -> None:
+    if simulation.frame_count != CLIP_FRAMES:
+        odd = "odd frame count" if simulation.frame_count % 2 else "unsupported frame count"
+        remedy = f"use {CLIP_FRAMES}: 8 tubelets of 2 frames"
+        raise SettingsError("simulation.frame_count", simulation.frame_count, odd, remedy)
+    if simulation.step_hz % simulation.frame_hz:
+        remedy = f"use a multiple of frame_hz = {simulation.frame_hz}"
+        raise SettingsError("simulation.step_hz", simulation.step_hz, "not a multiple", remedy)
+    last = simulation.frame_count - TUBELET_FRAMES
+    for onset in simulation.onset_frames:
+        if onset % 2 == 0 or onset >= last:
+            remedy = f"use odd frames from 1 to {last - 1}, so that a push falls between tubelets"
+            raise SettingsError("simulation.onset_frames", onset, "even or too late", remedy)
+    if not simulation.onset_frames:
+        raise SettingsError("simulation.onset_frames", [], "empty", "give at least one odd frame")
+
+
+def _check_space(study: Study) -> None:
+    image = study.camera.image_px
+    if image % PATCH_PX:
+        remedy = f"use a multiple of {PATCH_PX}"
+        raise SettingsError("camera.image_px", image, "patches do not divide the image", remedy)
+    if study.camera.eye_m[2] <= 0:
+        raise SettingsError("camera.eye_m", study.camera.eye_m, "below ground", "lift z above 0")
+    if study.camera.eye_m[:2] == study.camera.target_m[:2]:
+        remedy = "move the eye aside, or its up direction is undefined"
+        raise SettingsError("camera.eye_m", study.camera.eye_m, "straight above target_m", remedy)
+    if not study.appearance.shapes:
+        raise SettingsError("appearance.shapes", [], "empty", "name at least one shape")
+    needed = study.splits.get("held_out")
+    if needed and needed.a + needed.b and not study.appearance.held_out_shapes:
+        remedy = "name the shapes that only this split shows"
+        raise SettingsError("appearance.held_out_shapes", [], "empty", remedy)
+
+
+def _check_splits(study: Study) -> None:
+    for name in study.splits:
+        if name not in SPLITS:
+            raise SettingsError(f"splits.{name}", name, "unknown", f"use {listed(SPLITS)}")
+    for name in SPLITS:
+        if name not in study.splits:
+            raise SettingsError(f"splits.{name}", None, "missing key", "set {a: 0, b: 0} to skip")
+    needed = [("train", "a"), ("validation", "a"), ("probe", "a"), ("probe", "b")]
+    needed += [("stream_1", "a"), ("stream_2", "b"), ("stream_3", "a")]
+    episode = study.simulation.episode_clips
+    for split, domain in needed:
+        if getattr(study.splits[split], domain) == 0:
+            raise SettingsError(
+                f"splits.{split}.{domain}", 0, "empty", "the study needs clips here"
+            )
+    for split, size in study.splits.items():
+        for domain in ("a", "b"):
+            clips = getattr(size, domain)
+            if clips % episode:
+                remedy = f"use a multiple of simulation.episode_clips = {episode}"
+                raise SettingsError(f"splits.{split}.{domain}", clips, "cuts an episode", remedy)
+
+
+def _check_severities(simulation: Simulation) -> None:
+    for name, domain in simulation.severities.items():
+        where = f"simulation.severities.{name}"
+        if not str(name).isidentifier() or name in ("A", "B"):
+            remedy = "use letters, digits and _ only, and neither A nor B"
+            raise SettingsError("simulation.severities", name, "not a name for a domain", remedy)
+        farthest = simulation.domain_b
+        for scale in ("friction_scale", "mass_scale"):
+            value, bound = getattr(domain, scale), getattr(farthest, scale)
+            if value < bound:
+                remedy = f"clips are drawn to stay in view in B: use at least {bound:g}"
+                raise SettingsError(f"{where}.{scale}", value, "beyond domain_b", remedy)
+
+
+def _check_training(study: Study, name: str) -> None:
+    training, where = training_settings(study, name), _where(study, name, "training", "training")
+    shares = training.warmup_share + training.decay_share
+    if shares > 1:
+        remedy = f"warmup_share and decay_share may add up to 1, not {shares:g}"
+        raise SettingsError(f"{where}.decay_share", training.decay_share, "too large", remedy)
+    if not training.domains or len(set(training.domains)) != len(training.domains):
+        remedy = "list A, B or both"
+        raise SettingsError(f"{where}.domains", list(training.domains), "empty", remedy)
+    _check_match(study, name, training, where)
+
+
+def _check_match(study: Study, name: str, training: Training, where: str) -> None:
+    match = training.match
+    if match in ("", name):
+        return
+    if match not in trained_names(study):
+        remedy = f"use '' or one of {listed(trained_names(study))}"
+        raise SettingsError(f"{where}.match", match, "no such predictor", remedy)
+    if training_settings(study, match).match not in ("", match):
+        remedy = "name a predictor that trains all its steps"
+        raise SettingsError(f"{where}.match", match, "is itself matched", remedy)
+
+
+def _where(study: Study, name: str, part: str, base: str) -> str:
+    """Where the settings of a predictor stand in the configuration."""
+    return f"variants.{name}.{part}" if name in study.variants else base
+
+
+def _check_training_clips(study: Study) -> None:
+    """What runs has clips to train on; an oracle that does not run needs none."""
+    for name in running_models(study):
+        training = training_settings(study, name)
+        where = _where(study, name, "training", "training")
+        for split in ("train", "validation"):
+            for domain in training.domains:
+                if phase_clips(study, split, domain) == 0:
+                    remedy = f"{name} is trained on domain {domain}: give it clips"
+                    side = f"splits.{split}.{domain.lower()}"
+                    raise SettingsError(side, 0, "empty", remedy)
+        batch, episodes = training.episodes_per_batch, _training_episodes(study, training)
+        if batch > episodes:
+            remedy = f"{episodes} episodes of {listed(training.domains)} are in splits.train"
+            raise SettingsError(f"{where}.episodes_per_batch", batch, "more than there are", remedy)
+
+
+def _training_episodes(study: Study, training: Training) -> int:
+    sizes = [getattr(study.splits["train"], domain.lower()) for domain in training.domains]
+    return sum(sizes) // study.simulation.episode_clips
+
+
+def _check_shown(study: Study) -> None:
+    where, names = "figures.methods", study.figures.methods
+    strangers = [name for name in names if name not in study.adaptation.methods]
+    if strangers or not names:
+        remedy = f"use names of adaptation.methods: {listed(study.adaptation.methods)}"
+        raise SettingsError(where, strangers or [], "nothing to show", remedy)

@@ -1,0 +1,1 @@
+"""What latents, states and predictions know: read out after the stream, never trained through."""
