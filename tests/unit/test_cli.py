@@ -5,9 +5,11 @@ import io
 import json
 
 import pytest
+from tests import synthetic
 from tests.tiny_clips import shard_job
 
 from hopeworld.cli import main
+from hopeworld.evaluation.summary import summarise
 from hopeworld.simulation.shards import simulate_shard
 
 
@@ -73,22 +75,23 @@ def test_costs_names_a_study_that_has_not_run(tmp_path, capsys):
 
 def test_export_keeps_tables_and_figures_with_their_provenance(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    results = tmp_path / "results"
-    for name in ("verdict.json", "tables/a.csv", "tables/a.parquet", "figures/b.png"):
-        (results / name).parent.mkdir(parents=True, exist_ok=True)
-        (results / name).write_text("{}")
-    assert main(["export", str(results), str(tmp_path / "kept")]) == 1
+    results, kept = tmp_path / "results", tmp_path / "kept"
+    sources = synthetic.write_study(results)
+    summarise(synthetic.job(), sources, synthetic.outputs(results))
+    (results / "figures").mkdir()
+    (results / "figures" / "online_loss.png").write_bytes(b"PNG")
+    assert main(["export", str(results), str(kept)]) == 1
     assert "no settings.json" in capsys.readouterr().err
     (results / "settings.json").write_text('{"study": "verdict"}')
-    assert main(["export", str(results), str(tmp_path / "kept")]) == 0
-    kept = {str(p.relative_to(tmp_path / "kept")) for p in (tmp_path / "kept").rglob("*.*")}
-    assert kept == {
-        "verdict.json",
-        "settings.json",
-        "provenance.json",
-        "tables/a.csv",
-        "figures/b.png",
-    }
-    about = json.loads((tmp_path / "kept/provenance.json").read_text())
+    assert main(["export", str(results), str(kept)]) == 0
+    names = {str(path.relative_to(kept)) for path in kept.rglob("*.*")}
+    assert {"verdict.json", "provenance.json", "README.md", "figures/online_loss.png"} <= names
+    assert "tables/contrasts.csv" in names
+    assert not any(name.endswith(".parquet") for name in names)
+    about = json.loads((kept / "provenance.json").read_text())
     assert about["commit"] == "not a git checkout"
     assert about["hardware"]["cores"] > 0
+    chapter = (kept / "README.md").read_text()
+    assert json.loads((kept / "verdict.json").read_text())["sentence"] in chapter
+    assert "| ViT-AC + TTA |" in chapter
+    assert "random encoder weights" in chapter

@@ -56,7 +56,7 @@ def test_a_fresh_clone_plans_every_rule(clone, overlays):
         "train_predictor": len(trainings(config)) * seeds,
         "adapt_stream": stream_jobs(config),
         "analyse_memory": len(learning(config)) * seeds,
-        "predict_example": 2,
+        "predict_example": len({"vit_tta", "hope"} & set(running(config))),
     } | sweep(config) | formulas(config) | extra.get("".join(overlays), {})
 
 

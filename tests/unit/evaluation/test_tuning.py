@@ -11,6 +11,8 @@ from hopeworld.evaluation.tuning import best_rates, compare_rates
 def stream(b: float, a2: float) -> pd.DataFrame:
     rows = [
         {
+            "seed": 0,
+            "k": 0,
             "phase": phase,
             "kind": kind,
             "region": region,
