@@ -21,7 +21,7 @@ from hopeworld.settings import Figures
 def main(folder: Path) -> None:
     """Write the figures and the plotted numbers into a folder."""
     numbers = measure()
-    with styled(Figures(text_width_in=WIDTH_IN, font_pt=FONT_PT, dpi=200)):
+    with styled(Figures(methods=(), text_width_in=WIDTH_IN, font_pt=FONT_PT, dpi=200)):
         figures = {
             "block": draw_block(),
             "write": draw_write(),

@@ -43,7 +43,7 @@ def test_the_schema_accepts_the_studies(overlays):
         (("training", "learning_rate"), 0.0),
         (("training", "rollout_steps"), 8),
         (("simulation", "friction"), [0.1]),
-        (("adaptation", "methods", "hope", "adapt"), "all"),
+        (("adaptation", "methods", "hope", "adapt"), "everything"),
         (("splits", "train", "c"), 1),
     ],
 )

@@ -79,8 +79,9 @@ def done(tmp_path_factory):
             path.touch()
         else:
             path.mkdir()
-    # The summary is read for the captions of the report as soon as it is there.
-    (clone / "results/default/metrics.json").write_text("{}")
+    # These are read for the captions of the report as soon as they are there.
+    for name in ("metrics", "verdict"):
+        (clone / f"results/default/{name}.json").write_text("{}")
     touched = snakemake(clone, "--touch", "--forceall", "--cores", "1")
     assert touched.returncode == 0, touched.stdout
     return clone

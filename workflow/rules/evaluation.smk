@@ -1,31 +1,6 @@
 """Evaluation: the tables of all runs joined, metrics and gates; variants compared."""
 
 
-def stream_plans():
-    """The streams of the study; the contestants of each, twins too."""
-    running = study.adaptation.running_in
-    return {
-        name: asdict(plan) | {"contestants": list(running(name))} for name, plan in STREAMS.items()
-    }
-
-
-def running_methods():
-    """The methods of all streams."""
-    return {name: None for stream in STREAMS for name in study.adaptation.running_in(stream)}
-
-
-def predictor_kinds():
-    """What every predictor of the study is, trained or a formula."""
-    named = (study.adaptation.methods[name].model for name in running_methods())
-    return {name: settings.model_kind(study, name) for name in sorted({*named, *used_models()})}
-
-
-def trained_on_b():
-    """The predictors that are trained on B alone."""
-    trained = {name: settings.training_settings(study, name) for name in used_models()}
-    return [name for name, training in trained.items() if training.domains == ("B",)]
-
-
 rule summarise_study:
     input:
         streams=runs("adaptation/{stream}/{method}_seed{seed}/stream.parquet"),

@@ -1,12 +1,6 @@
 """Examples: one held-out clip as every method predicts it, for the pictures."""
 
 
-def with_twin(wildcards):
-    """The settings of adaptation with the job's method and its frozen twin, and no other."""
-    twin = study.adaptation.methods[wildcards.method].twin
-    return methods_section(list(dict.fromkeys([twin, wildcards.method])))
-
-
 rule predict_example:
     input:
         weights=trained_weights,

@@ -1,31 +1,7 @@
 """Probing: what latents, states and predictions know, read out after the main stream."""
 
-
-def learning():
-    """The methods of the main stream that learn on it; of variants there are too many."""
-    methods = study.adaptation.running_in("main").items()
-    return [name for name, m in methods if m.twin != name and m.model not in study.variants]
-
-
-def main_phases():
-    """The phases of the main stream, by position."""
-    return list(settings.PHASES[: len(STREAMS["main"].domains)])
-
-
 # What a run of the main stream had learnt by the end of each phase.
 STATES = result("adaptation/main/{method}_seed{seed}/states")
-
-
-def analyses(table):
-    """A table of the analysis of every run."""
-    pattern = result("probing/{method}_seed{seed}/" + f"{table}.csv")
-    return expand(pattern, method=learning(), seed=study.seeds)
-
-
-def decoder_mb():
-    """Memory to fit the decoder: its 2048 latents in float32, and work space."""
-    patches = (study.camera.image_px // PATCH_PX) ** 2
-    return 2000 + math.ceil(1.5 * 2048 * patches * 1024 * 4 / 1e6)
 
 
 rule fit_decoder:

@@ -1,4 +1,4 @@
-"""Which trainings and which runs of streams there are."""
+"""Which trainings and which runs of streams there are, and what is made of them."""
 
 
 def model_of(wildcards):
@@ -60,3 +60,63 @@ def tuning_runs(pattern):
         for rate in rates
         for seed in study.adaptation.tuning_seeds
     ]
+
+
+def stream_plans():
+    """The streams of the study; the contestants of each, twins too."""
+    running = study.adaptation.running_in
+    return {
+        name: asdict(plan) | {"contestants": list(running(name))} for name, plan in STREAMS.items()
+    }
+
+
+def running_methods():
+    """The methods of all streams."""
+    return {name: None for stream in STREAMS for name in study.adaptation.running_in(stream)}
+
+
+def predictor_kinds():
+    """What every predictor of the study is, trained or a formula."""
+    named = (study.adaptation.methods[name].model for name in running_methods())
+    return {name: settings.model_kind(study, name) for name in sorted({*named, *used_models()})}
+
+
+def trained_on_b():
+    """The predictors that are trained on B alone."""
+    trained = {name: settings.training_settings(study, name) for name in used_models()}
+    return [name for name, training in trained.items() if training.domains == ("B",)]
+
+
+def oracles():
+    """The contestants whose predictors were trained on clips of B."""
+    domains = {name: settings.training_settings(study, name).domains for name in used_models()}
+    return [n for n, method in CONTESTANTS.items() if "B" in domains.get(method.model, ())]
+
+
+def learning():
+    """The methods of the main stream that learn on it; of variants there are too many."""
+    methods = study.adaptation.running_in("main").items()
+    return [name for name, m in methods if m.twin != name and m.model not in study.variants]
+
+
+def main_phases():
+    """The phases of the main stream, by position."""
+    return list(settings.PHASES[: len(STREAMS["main"].domains)])
+
+
+def analyses(table):
+    """A table of the analysis of every run."""
+    pattern = result(f"probing/{{method}}_seed{{seed}}/{table}.csv")
+    return expand(pattern, method=learning(), seed=study.seeds)
+
+
+def decoder_mb():
+    """Memory to fit the decoder: its 2048 latents in float32, and work space."""
+    patches = (study.camera.image_px // PATCH_PX) ** 2
+    return 2000 + math.ceil(1.5 * 2048 * patches * 1024 * 4 / 1e6)
+
+
+def with_twin(wildcards):
+    """The settings of adaptation with the job's method and its frozen twin, and no other."""
+    twin = study.adaptation.methods[wildcards.method].twin
+    return methods_section(list(dict.fromkeys([twin, wildcards.method])))

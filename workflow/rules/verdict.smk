@@ -1,12 +1,6 @@
 """The verdict: one rule, written in the settings before the study runs, applied to its metrics."""
 
 
-def oracles():
-    """The contestants whose predictors were trained on clips of B."""
-    domains = {name: settings.training_settings(study, name).domains for name in used_models()}
-    return [n for n, method in CONTESTANTS.items() if "B" in domains.get(method.model, ())]
-
-
 rule decide_verdict:
     input:
         metrics=result("metrics.json"),

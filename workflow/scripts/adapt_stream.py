@@ -9,26 +9,22 @@ from hopeworld.device import claimed
 from hopeworld.features.dataset import ClipDataset
 
 with runlog.written_to(snakemake.log[0]), claimed(snakemake.config["compute"]) as device:
-    given, read = snakemake.params, snakemake.input
-    plain = {name: given[name] for name in ("stream", "seed", "code")}
+    given, read, made = snakemake.params, snakemake.input, snakemake.output
     adaptation = settings.read(settings.Adaptation, given.adaptation, "adaptation")
-    plan = adaptation.streams[given.stream]
-
-    def clips(part):
-        """The clips of a phase or a probe."""
-        return ClipDataset.open(read[f"{part}_features"], read[f"{part}_tables"])
-
+    plan, method = adaptation.streams[given.stream], adaptation.methods[given.method]
+    names = [*(f"phase{i}" for i in range(len(plan.clips))), *(f"probe_{d}" for d in given.probes)]
+    clips = [ClipDataset.open(read[f"{n}_features"], read[f"{n}_tables"]) for n in names]
     job = StreamJob(
-        **plain,
+        **{name: given[name] for name in ("stream", "seed", "code")},
         name=given.method,
-        method=with_tuned_rate(adaptation.methods[given.method], given.tuned_as, read.rates),
+        method=with_tuned_rate(method, given.tuned_as, read.rates),
         settings=adaptation,
         orders=tuple(given.orders),
         weights=Path(read.weights),
-        phases=stream_phases(plan.clips, [clips(f"phase{i}") for i in range(len(plan.clips))]),
-        probes={domain: clips(f"probe_{domain}") for domain in given.probes},
+        phases=stream_phases(plan.clips, clips[: len(plan.clips)]),
+        probes=dict(zip(given.probes, clips[len(plan.clips) :], strict=True)),
         device=device,
         decoder=Path(read.decoder),
-        checkpoint=Path(snakemake.output.stream).parent / "checkpoint",
+        checkpoint=Path(made.stream).parent / "checkpoint",
     )
-    run_stream(job, StreamOutputs(**{name: Path(p) for name, p in snakemake.output.items()}))
+    run_stream(job, StreamOutputs(**{name: Path(path) for name, path in made.items()}))

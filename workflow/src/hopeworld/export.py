@@ -64,8 +64,8 @@ def chapter(results: Path, about: Mapping[str, Any]) -> str:
         f"# The study `{metrics['study']}`",
         "Written by `hopeworld export`; do not edit.",
         f"**{verdict['sentence']}**",
-        f"{stamp(metrics)}. Seeds {_listed(metrics['seeds'])}; orders {_listed(metrics['orders'])}; "
-        f"clips per phase {_listed(metrics['clips'])}. Commit {about['commit']}, rule sha256 "
+        f"{stamp(metrics)}. Seeds {_listed(metrics['seeds'])}; orders {_listed(metrics['orders'])};"
+        f" clips per phase {_listed(metrics['clips'])}. Commit {about['commit']}, rule sha256 "
         f"{verdict['rule_hash'][:12]}, {machine['cores']} × {machine['processor']}.",
         "Mean over seeds, ± half the width of the t interval; losses are L1 on object patches in "
         "LayerNorm space. Skill on A₁ is that of the frozen twin.",
