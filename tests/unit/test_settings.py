@@ -260,7 +260,6 @@ def test_a_number_out_of_range_is_refused(bound, distance, upwards):
         (("adaptation", "streams", "main", "domains"), ["A", "B", "B"], "come back to A"),
         (("adaptation", "streams", "main", "domains"), ["A", "ice", "A"], "no such domain"),
         (("adaptation", "streams", "placebo", "contestants"), ["nobody"], "names that run"),
-        (("simulation", "severities", "mass", "mass_scale"), 0.1, "beyond domain_b"),
         (("adaptation", "contestants"), ["vit_tta", "hope", "vit_on_b"], "domain B: give it clips"),
         (("training", "match"), "lstm", "no such predictor"),
         (("training", "domains"), [], "list A, B or both"),
@@ -395,3 +394,22 @@ def test_models_that_run_and_those_they_are_matched_with_are_trained():
     config["adaptation"]["contestants"] = ["hope", "mean_map"]
     config["adaptation"]["streams"]["placebo"]["contestants"] = []
     assert settings.running_models(checks.parse(config)) == ["hope", "vit_ac"]
+
+
+def test_a_severity_that_is_shown_stays_within_b():
+    config = edited(("simulation", "severities", "mass", "mass_scale"), 0.1)
+    assert checks.parse(config).simulation.severities["mass"].mass_scale == 0.1
+    config["adaptation"]["runs"] = ["main", "mass"]
+    with pytest.raises(
+        SettingsError, match=r"mass\.mass_scale = 0\.1: beyond domain_b"
+    ):
+        checks.parse(config)
+
+
+def test_a_reset_takes_the_rate_of_what_it_resets():
+    config = edited(("adaptation", "rates"), "tuned")
+    tuned = checks.parse(config).adaptation.tuned_as
+    assert tuned("vit_tta") == tuned("vit_tta_per_clip") == "vit_tta"
+    assert tuned("hope_per_clip") == "hope"
+    assert [tuned(name) for name in ("vit_tta_literal", "vit_frozen", "vit_full")] == ["", "", ""]
+    assert checks.parse(DEFAULT).adaptation.tuned_as("vit_tta") == ""

@@ -52,7 +52,6 @@ adaptation:
 ADDED = {
     "train_predictor": len(SEEDS),
     "adapt_stream": 2 * len(SEEDS),
-    "analyse_memory": len(SEEDS),
     "compare_variants": 1,
     "draw_variants": 1,
 }

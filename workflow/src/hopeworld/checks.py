@@ -50,7 +50,7 @@ def check_study(study: Study) -> None:
     for name in trained_names(study):
         check_model(model_settings(study, name), _where(study, name, "model", f"models.{name}"))
         _check_training(study, name)
-    _check_severities(study.simulation)
+    _check_severities(study)
     check_methods(study)
     check_contestants(study.adaptation)
     _check_training_clips(study)
@@ -132,7 +132,11 @@ def _check_splits(study: Study) -> None:
                 raise SettingsError(f"splits.{split}.{domain}", clips, "cuts an episode", remedy)
 
 
-def _check_severities(simulation: Simulation) -> None:
+def _check_severities(study: Study) -> None:
+    """What a running stream shows stays in view; other severities are free."""
+    simulation, adaptation = study.simulation, study.adaptation
+    plans = (adaptation.streams[name] for name in adaptation.runs if name in adaptation.streams)
+    shown = {domain for plan in plans for domain in plan.domains}
     for name, domain in simulation.severities.items():
         where = f"simulation.severities.{name}"
         if not str(name).isidentifier() or name in ("A", "B"):
@@ -141,7 +145,7 @@ def _check_severities(simulation: Simulation) -> None:
         farthest = simulation.domain_b
         for scale in ("friction_scale", "mass_scale"):
             value, bound = getattr(domain, scale), getattr(farthest, scale)
-            if value < bound:
+            if value < bound and name in shown:
                 remedy = f"clips are drawn to stay in view in B: use at least {bound:g}"
                 raise SettingsError(f"{where}.{scale}", value, "beyond domain_b", remedy)
 
