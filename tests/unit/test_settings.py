@@ -400,9 +400,7 @@ def test_a_severity_that_is_shown_stays_within_b():
     config = edited(("simulation", "severities", "mass", "mass_scale"), 0.1)
     assert checks.parse(config).simulation.severities["mass"].mass_scale == 0.1
     config["adaptation"]["runs"] = ["main", "mass"]
-    with pytest.raises(
-        SettingsError, match=r"mass\.mass_scale = 0\.1: beyond domain_b"
-    ):
+    with pytest.raises(SettingsError, match=r"mass\.mass_scale = 0\.1: beyond domain_b"):
         checks.parse(config)
 
 

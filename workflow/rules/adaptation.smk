@@ -80,6 +80,8 @@ rule tune_method:
         b_tables=tables(TUNING[1]),
         a2_features=features(TUNING[2]),
         a2_tables=tables(TUNING[2]),
+        probe_features=features(("validation", "A")),
+        probe_tables=tables(("validation", "A")),
     output:
         stream=result("tuning/{method}_rate{rate}_seed{seed}/stream.parquet"),
         probes=result("tuning/{method}_rate{rate}_seed{seed}/probes.parquet"),
@@ -111,6 +113,7 @@ rule tune_method:
 rule compare_rates:
     input:
         streams=tuning_runs("tuning/{method}_rate{rate}_seed{seed}/stream.parquet"),
+        probes=tuning_runs("tuning/{method}_rate{rate}_seed{seed}/probes.parquet"),
     output:
         table=result("tables/tuning.csv"),
         rates=result("tables/tuned_rates.json"),

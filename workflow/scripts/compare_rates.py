@@ -3,17 +3,17 @@
 import pandas as pd
 
 from hopeworld import runlog
-from hopeworld.evaluation.tuning import best_rates, compare_rates
+from hopeworld.evaluation.tuning import Sweep, best_rates, compare_rates
 from hopeworld.files import atomic, write_json
 
 with runlog.written_to(snakemake.log[0]):
-    tables = iter(snakemake.input.streams)
-    streams = {
-        (method, rate): [pd.read_parquet(next(tables)) for _ in snakemake.params.seeds]
-        for method, rates in snakemake.params.tuning.items()
-        for rate in rates
-    }
-    compared = compare_rates(streams)
+    given, read = snakemake.params, snakemake.input
+    runs = [(m, rate) for m, rates in given.tuning.items() for rate in rates for _ in given.seeds]
+    streams, probes = {}, {}
+    for run, stream, probe in zip(runs, read.streams, read.probes, strict=True):
+        streams.setdefault(run, []).append(pd.read_parquet(stream))
+        probes.setdefault(run, []).append(pd.read_parquet(probe))
+    compared = compare_rates({run: Sweep(streams[run], probes[run]) for run in streams})
     print(compared.to_string(index=False))
     with atomic(snakemake.output.table) as part:
         compared.to_csv(part, index=False, lineterminator="\n")

@@ -11,8 +11,8 @@ from hopeworld.features.dataset import ClipDataset
 with runlog.written_to(snakemake.log[0]), claimed(snakemake.config["compute"]) as device:
     given, read = snakemake.params, snakemake.input
     adaptation = settings.read(settings.Adaptation, given.adaptation, "adaptation")
-    names = ("a1", "b", "a2")
-    parts = [ClipDataset.open(read[f"{n}_features"], read[f"{n}_tables"]) for n in names]
+    names = ("a1", "b", "a2", "probe")
+    *parts, held_out = [ClipDataset.open(read[f"{n}_features"], read[f"{n}_tables"]) for n in names]
     job = StreamJob(
         stream="tuning",
         name=given.method,
@@ -22,7 +22,7 @@ with runlog.written_to(snakemake.log[0]), claimed(snakemake.config["compute"]) a
         orders=(0,),
         weights=Path(read.weights),
         phases=stream_phases([len(part) for part in parts], parts),
-        probes={},
+        probes={"A": held_out},
         device=device,
     )
     run_stream(job, StreamOutputs(**{name: Path(p) for name, p in snakemake.output.items()}))
