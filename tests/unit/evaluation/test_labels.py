@@ -15,7 +15,7 @@ def test_random_weights_and_a_failed_gate_are_said():
     )
     assert stamp(metrics(passed=(False, False))).endswith("· gate not passed")
     few = stamp(metrics(passed=(False, True, True)))
-    assert few.endswith("· gate not passed by 1 of 3 predictors")
+    assert few.endswith("· gate not passed by 2 of 6 trainings")
 
 
 def test_pretrained_weights_are_named_without_their_folder():

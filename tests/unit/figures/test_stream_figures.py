@@ -238,8 +238,8 @@ def test_the_verdict_is_on_the_face_of_the_contrasts(font_pt, streams, tmp_path,
 
 def test_contrasts_show_seeds_margins_and_what_is_not_there(streams, tmp_path, monkeypatch):
     table = pd.read_csv(streams["contrasts"].contrasts)
-    table = table[table["contrast"].isin(["hope - vit_tta", "hope - mean_map"])]
-    absent = (table["contrast"] == "hope - mean_map") & (table["endpoint"] == "stability")
+    table = table[table["contrast"].isin(["hope - vit_tta", "hope - vit_force_scale"])]
+    absent = (table["contrast"] == "hope - vit_force_scale") & (table["endpoint"] == "stability")
     numbers = ["estimate", "low", "high", "p", "p_holm", "delta", "seed0", "seed1"]
     table.loc[absent, numbers] = np.nan
     path = tmp_path / "contrasts.csv"

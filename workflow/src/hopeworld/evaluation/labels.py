@@ -87,7 +87,7 @@ def stamp(metrics: Mapping[str, Any]) -> str:
 
 
 def _failed_part(gate: Mapping[str, Any]) -> str:
-    """How many of the predictors failed, where others passed."""
-    models = {run["model"] for run in gate["runs"]}
-    failed = {run["model"] for run in gate["runs"] if not run["passed"]}
-    return "" if failed == models else f" by {len(failed)} of {len(models)} predictors"
+    """How many of the trainings failed, where others passed."""
+    failed = sum(not run["passed"] for run in gate["runs"])
+    total = len(gate["runs"])
+    return "" if failed == total else f" by {failed} of {total} trainings"

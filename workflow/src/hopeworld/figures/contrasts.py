@@ -54,10 +54,13 @@ def draw(inputs: Inputs, figures: settings.Figures, output: style.Paths) -> None
 
 
 def compose(inputs: Inputs, figures: settings.Figures) -> tuple[Figure, pd.DataFrame]:
-    """The figure and its numbers: the rows of the table of contrasts, whole."""
+    """The figure and its numbers: the rows of the table of contrasts with what is no formula."""
     plotted, verdict = pd.read_csv(inputs.contrasts), files.read_json(inputs.verdict)
     metrics = files.read_json(inputs.metrics)
-    names = list(dict.fromkeys(plotted["contrast"]))
+    # Formulas are in the table: next to them nothing else could be told apart.
+    names = dict.fromkeys(plotted["contrast"])
+    names = [name for name in names if sides(name)[1] not in settings.CLOSED_FORM]
+    plotted = plotted[plotted["contrast"].isin(names)]
     endpoints = [name for name in ENDPOINTS if name in set(plotted["endpoint"])]
     lines = style.wrapped(verdict_text(verdict), figures)
     line_in = 1.35 * figures.font_pt / style.POINTS_PER_INCH
