@@ -107,6 +107,6 @@ def test_what_cannot_run_side_by_side_runs_one_after_the_other():
     assert batches("vit_tta") == batches("hope") == [ORDERS]
     assert batches("vit_full") == [(0,), (3,), (4,)]
     assert batches("hope", reset="on_recovery") == [(0,), (3,), (4,)]
-    assert batches("vit_tta", reset="on_recovery") == [ORDERS]
+    assert batches("vit_tta", reset="every") == [ORDERS]
     with pytest.raises(ValueError, match="one stream at a time"):
         Learner(predictor_of("vit_ac"), METHODS["vit_full"], SETTINGS_OF_STREAMS, 2)

@@ -141,7 +141,7 @@ def test_kill_9_and_resume_equals_uninterrupted(tmp_path, capsys):
     paths = (TESTS.parent / "workflow/src", TESTS.parent, TESTS / "laws")
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join(map(str, paths)),
-        "OMP_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": str(torch.get_num_threads()),
     }
     command = [sys.executable, "-c", KILLED, str(tmp_path / "killed")]
     ended = subprocess.run(command, env=environment, check=False, capture_output=True)
