@@ -19,6 +19,7 @@ import pandas as pd
 from hopeworld import files, schema, settings
 from hopeworld.evaluation import costs_table, final_losses, metrics_table
 from hopeworld.evaluation.labels import in_order
+from hopeworld.evaluation.metrics import net_gain
 from hopeworld.evaluation.runs import Windows, centre_metrics, gains, losses_of, run_metrics
 from hopeworld.evaluation.statistics import hierarchical_bootstrap, interval
 from hopeworld.evaluation.tables import (
@@ -158,7 +159,11 @@ def study_metrics(job: SummaryJob, tables: Tables, gates: list[dict]) -> dict[st
 def _streams(job: SummaryJob, tables: Tables) -> dict[str, dict[str, Any]]:
     """Per stream its domains, clips, runs and methods."""
     windows = Windows(job.evaluation, job.verdict, job.episode_clips)
-    runs = {name: _runs(tables.of(name), windows) for name in job.streams}
+    runs, spreads = {}, {}
+    for name in job.streams:
+        part = tables.of(name)
+        runs[name] = _runs(part, windows)
+        spreads[name] = {m: _over_clips(part.stream, m, job) for m in set(part.stream["method"])}
     placebo = next((n for n, plan in job.streams.items() if set(plan.domains) == {"A"}), None)
     for name, of_stream in runs.items():
         _add_net_gain(of_stream, {} if name == placebo else runs.get(placebo, {}))
@@ -173,9 +178,8 @@ def _streams(job: SummaryJob, tables: Tables) -> dict[str, dict[str, Any]]:
         for name, plan in job.streams.items()
     }
     for name, one in found.items():
-        stream = tables.of(name).stream
         for method, entries in one["methods"].items():
-            entries["adaptation_gain"] |= _over_clips(stream, method, job)
+            entries["adaptation_gain"] |= spreads[name][method]
     return found
 
 
@@ -184,10 +188,8 @@ def _over_clips(stream: pd.DataFrame, method: str, job: SummaryJob) -> dict[str,
 
     It says how much of the spread is in the clips; a block is an episode.
     """
-    rows = stream[(stream["method"] == method) & (stream["region"] == "object")]
-    rows = rows[rows["kind"] == "online"]
-    of_run = rows.groupby(["seed", "order"])
-    b_gains = {key: gains(losses_of(run).of("B")) for key, run in of_run}
+    rows = stream.query("method == @method and region == 'object' and kind == 'online'")
+    b_gains = {k: gains(losses_of(run).of("B")) for k, run in rows.groupby(["seed", "order"])}
     seeds = sorted({seed for seed, _ in b_gains})
     values = [np.concatenate([g for (s, _), g in b_gains.items() if s == seed]) for seed in seeds]
     drawn = hierarchical_bootstrap(
@@ -223,7 +225,7 @@ def _add_net_gain(runs: Mapping[str, dict], placebo: Mapping[str, dict]) -> None
         for suffix in SUFFIX.values():
             name = f"adaptation_gain{suffix}"
             drift = same.get(_identity(run), {name: float("nan")})[name]
-            run[f"net_gain{suffix}"] = run[name] - drift
+            run[f"net_gain{suffix}"] = net_gain(run[name], drift)
 
 
 def _add_oracle_gain(runs: Mapping[str, dict], job: SummaryJob) -> None:
