@@ -35,8 +35,11 @@ report: "workflow/report/workflow.rst"
 include: "workflow/rules/layout.smk"
 include: "workflow/rules/runs.smk"
 include: "workflow/rules/dependence.smk"
+include: "workflow/rules/budget.smk"
 include: "workflow/rules/simulation.smk"
 include: "workflow/rules/features.smk"
+include: "workflow/rules/dataset.smk"
+include: "workflow/rules/leakage.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/adaptation.smk"
 include: "workflow/rules/probing.smk"
@@ -55,3 +58,8 @@ rule all:
     default_target: True
     input:
         rules.report.input,
+        result("features/index.json"),
+
+
+onstart:
+    check_budget(workflow.dag.needrun_jobs())

@@ -73,6 +73,7 @@ class Contestant:
         target: the ratio to reach, at most; None where nothing is asked.
         build: makes the contestant; returns one repeat. Raises `NotInstalled`.
         units: how many units one repeat is made of; the time of one is reported.
+        waits: a repeat waits for a disk or for threads, so wall time is compared.
     """
 
     group: str
@@ -81,6 +82,7 @@ class Contestant:
     build: Callable[[Setting], Repeat]
     target: float | None = None
     units: int = 1
+    waits: bool = False
 
 
 def forward_backward(

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import functools
 
-from benchmarks import mixers, predictors, streams
-from benchmarks.contestant import Contestant
+from benchmarks import clips, encoding, mixers, predictors, store, streams
+from benchmarks.contestant import MODES, Contestant
 
 # Rounds of the groups whose repeats take up to 17 s, and warm-ups before them.
-FEWER = {predictors.GROWTH: (3, 1), streams.GROUP: (3, 1)}
+FEWER = {predictors.GROWTH: (3, 1), streams.GROUP: (3, 1)} | dict.fromkeys(encoding.GROUPS, (3, 1))
+
+# Groups whose contestants have a type of their own: other modes of a device would change nothing.
+OWN_TYPES = frozenset(encoding.GROUPS)
 
 
 @functools.cache
 def everyone() -> tuple[Contestant, ...]:
     """All contestants, in the order of the table."""
-    return (*mixers.contestants(), *predictors.contestants(), *streams.contestants())
+    modules = (mixers, predictors, streams, clips, encoding, store)
+    return tuple(contestant for module in modules for contestant in module.contestants())
+
+
+def modes(group: str, device: str) -> tuple[str, ...]:
+    """The modes that a group runs in."""
+    return MODES[device][:1] if group in OWN_TYPES else MODES[device]
 
 
 def groups() -> tuple[str, ...]:

@@ -15,7 +15,7 @@ import torch
 
 from benchmarks import machine, table
 from benchmarks.contestant import MODES
-from benchmarks.contestants import FEWER, groups, of_group
+from benchmarks.contestants import FEWER, groups, modes, of_group
 from benchmarks.documents import write_table
 from benchmarks.rounds import ROOT, Measured, measure
 from benchmarks.worker import Order
@@ -45,7 +45,7 @@ def measure_group(group: str, options: argparse.Namespace) -> list[Measured]:
     """All contestants of a group, mode after mode."""
     measured = []
     most_repeats, most_warm_up = FEWER.get(group, (options.repeats, options.warm_up))
-    for mode in MODES[options.device]:
+    for mode in modes(group, options.device):
         print(f"{group}, {mode} …", file=sys.stderr, flush=True)
         orders = [
             Order(

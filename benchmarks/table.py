@@ -64,7 +64,9 @@ def _key(measured: Measured, name: str) -> tuple[str, str, str]:
 
 
 def _median(measured: Measured) -> float | None:
-    times = getattr(measured, time_used(measured.order.device, measured.order.threads))
+    order = measured.order
+    waits = find(order.group, order.name).waits
+    times = measured.wall_ms if waits else getattr(measured, time_used(order.device, order.threads))
     return statistics.median(times) if times and measured.error is None else None
 
 

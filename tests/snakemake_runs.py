@@ -12,6 +12,7 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 PARTS = ("Snakefile", "workflow", "config", "envs", "profiles", "resources")
+PARTS += ("LICENSE", "CITATION.cff")
 FIGURES = (
     "draw_protocol",
     "draw_clip_strips",
@@ -29,6 +30,7 @@ FIGURES = (
     "draw_memory_geometry",
     "draw_error_maps",
     "draw_feature_maps",
+    "draw_leakage",
 )
 TABLES = ("summarise_study", "join_memory", "decide_verdict")
 COUNT = re.compile(r"^(\w+) +(\d+)$")
@@ -120,8 +122,9 @@ def learning(config: dict) -> dict:
 
 
 def clip_parts(config: dict) -> set[tuple[str, str]]:
-    """Every (split, domain) that is simulated: all of A and B, of a severity what streams show."""
+    """Every (split, domain) that is simulated: all of A and B, of a severity what is shown."""
     parts = {(split, domain) for split in config["splits"] for domain in "AB"}
+    parts |= {("probe", domain) for domain in config["dataset"]["severities"]}
     return parts | {(s, d) for s, d in feature_parts(config) if d not in "AB"}
 
 
@@ -155,6 +158,13 @@ def shard_count(config: dict, parts: set[tuple[str, str]] | None = None) -> int:
     chosen = clip_parts(config) if parts is None else parts
     counts = [config["splits"][s]["a" if d == "A" else "b"] for s, d in chosen]
     return sum(-(-count // size) for count in counts)
+
+
+def leakage_jobs(config: dict) -> dict[str, int]:
+    """The jobs that encode the leakage study in every mode and probe it."""
+    modes = len(config["leakage"]["modes"])
+    count = shard_count(config, {("leakage", "A"), ("leakage", "B")})
+    return {"encode_leakage": modes * count, "measure_leakage": 1} if modes else {}
 
 
 def rule_texts() -> dict[str, str]:

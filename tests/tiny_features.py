@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from hopeworld.features.encoder import EncodeJob, FrozenEncoder
+from hopeworld.features.encoder import EncodeJob
+from hopeworld.features.passes import FrozenEncoder
+from hopeworld.features.sequences import STEPS
 from hopeworld.features.store import ShardHeader, write_shard
 from hopeworld.features.weights import Architecture, load_encoder
 from hopeworld.schema import CLIP_SHARD
@@ -16,7 +18,7 @@ from hopeworld.video.clips import clip_path, write_clip
 
 RESOURCES = Path(__file__).parents[1] / "resources"
 TINY = Architecture(image_px=64, width=48, layers=2, heads=4, mlp_ratio=2.0)
-HEADER = ShardHeader("abc", "random (seed 0)", "tubelet", "float32", "none")
+HEADER = ShardHeader("abc", "random (seed 0)", "tubelet", "float32", "none", "{}")
 ATTRIBUTES = {"config": "abc", "split": "train", "domain": "A", "settings": {}, "versions": {}}
 
 
@@ -25,11 +27,11 @@ def encoder_settings(weights="random", mode="tubelet", batch=4, seed=0):
     return Encoder(weights=str(weights), seed=seed, mode=mode, dtype="float32", batch=batch)
 
 
-def tiny_encoder(mode="tubelet", batch=4, architecture=TINY):
+def tiny_encoder(mode="tubelet", batch=4, architecture=TINY, steps=STEPS):
     """A random tiny encoder."""
     settings = encoder_settings(mode=mode, batch=batch)
     model, _ = load_encoder(settings, architecture, RESOURCES)
-    return FrozenEncoder(model, mode, batch)
+    return FrozenEncoder(model, mode, batch, steps)
 
 
 def clip_frames(seed, still=0, image_px=TINY.image_px):
@@ -61,7 +63,7 @@ def write_features(path, clips, header=HEADER, shape=(8, 16, 6)):
     write_shard(path, header, np.asarray(clips), (np.full(shape, i, np.float16) for i in clips))
 
 
-def encode_job(folder, clips, settings, architecture=TINY):
+def encode_job(folder, clips, settings, architecture=TINY, steps=STEPS):
     """Clips of noise on disk with their table, and the job that encodes them."""
     table = folder / "clips" / "00000.h5"
     frames = {c: clip_frames(c, still=6, image_px=architecture.image_px) for c in clips}
@@ -76,5 +78,7 @@ def encode_job(folder, clips, settings, architecture=TINY):
         resources=RESOURCES,
         settings=settings,
         architecture=architecture,
+        steps=steps,
         device="cpu",
+        memory_mb=2000,
     )

@@ -2,11 +2,13 @@
 
 import hashlib
 import io
+import itertools
 import multiprocessing
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.drawn_clips import WIDE
 from tests.tiny_clips import APPEARANCE, CAMERA, SIMULATION, shard_job
 
 from hopeworld.settings import SPLITS
@@ -15,33 +17,54 @@ from hopeworld.simulation.scenario import draw_scenario
 from hopeworld.simulation.shards import simulate_shard
 from hopeworld.simulation.table import digest, read_clip_table
 from hopeworld.video.clips import clip_path, read_clip, write_clip
-from hopeworld.video.renderer import Renderer
+from hopeworld.video.renderer import Renderer, patch_masks
 
 CLIPS = range(4)
+NAMES = [("train", index, domain) for index in CLIPS for domain in "AB"] + [("held_out", 0, "B")]
 
 
-def make_clips(folder: str, indices: list[int]) -> dict[int, tuple[str, str, str]]:
-    """Digests of states, frames and mp4 of clips made in the given order."""
-    renderer, made = Renderer(CAMERA, APPEARANCE.checker_m), {}
+def make_clips(folder: str, names: list[tuple[str, int, str]]) -> dict[tuple, tuple[str, ...]]:
+    """Digests of states, frames, masks and mp4 by name, made in this order by one process.
+
+    All clips share one physics client and one renderer.
+    """
+    renderer = Renderer(WIDE, APPEARANCE.checker_m)
     with engine.connected() as client:
-        for index in indices:
-            scenario = draw_scenario(SIMULATION, APPEARANCE, CAMERA, "train", index)
-            states = engine.simulate(scenario, SIMULATION.domain_b, SIMULATION, client)
-            frames = renderer.draw(scenario, states).frames
-            path = clip_path(folder, index)
-            write_clip(path, frames, SIMULATION.frame_hz)
-            mp4 = hashlib.sha256(path.read_bytes()).hexdigest()
-            made[index] = (digest(states.position, states.velocity), digest(frames), mp4)
-    return made
+        return {name: make_clip(folder, name, renderer, client) for name in names}
+
+
+def make_apart(folder: str, names: list[tuple[str, int, str]]) -> dict[tuple, tuple[str, ...]]:
+    """As `make_clips`, with a client and a renderer of its own for every clip."""
+    return {name: make_clips(folder, [name])[name] for name in names}
+
+
+def make_clip(
+    folder: str, name: tuple[str, int, str], renderer: Renderer, client: int
+) -> tuple[str, ...]:
+    split, index, domain = name
+    scenario = draw_scenario(SIMULATION, APPEARANCE, WIDE, split, index)
+    states = engine.simulate(scenario, SIMULATION.domain(domain), SIMULATION, client)
+    drawing = renderer.draw(scenario, states)
+    path = clip_path(Path(folder) / f"{split}_{domain}", index)
+    write_clip(path, drawing.frames, SIMULATION.frame_hz)
+    motion = (states.position, states.quaternion, states.velocity, states.angular_velocity)
+    masks = (drawing.coverage, *patch_masks(drawing.coverage))
+    mp4 = hashlib.sha256(path.read_bytes()).hexdigest()
+    return digest(*motion), digest(drawing.frames), digest(*masks), mp4
 
 
 def test_processes_and_orders_give_the_same_bytes(tmp_path):
-    orders = [list(CLIPS), list(CLIPS)[::-1], [2, 0, 3, 1]]
-    folders = [str(tmp_path / str(k)) for k in range(3)]
+    """Forwards, backwards and shuffled; clients and renderers used again and fresh."""
+    shuffled = [NAMES[k] for k in np.random.default_rng(0).permutation(len(NAMES))]
+    ways = [(make_clips, NAMES), (make_clips, NAMES[::-1]), (make_apart, shuffled)]
     with multiprocessing.get_context("spawn").Pool(2, maxtasksperchild=1) as pool:
-        made = pool.starmap(make_clips, zip(folders, orders, strict=True), chunksize=1)
-    assert made[0] == made[1] == made[2]
-    assert len(set(made[0].values())) == len(CLIPS)
+        started = [
+            pool.apply_async(make, (str(tmp_path / str(k)), names))
+            for k, (make, names) in enumerate(ways)
+        ]
+        here = make_clips(str(tmp_path / "here"), shuffled)
+        assert all(process.get(timeout=60) == here for process in started)
+    assert len(set(here.values())) == len(NAMES)
 
 
 @pytest.fixture(scope="module")
@@ -74,14 +97,17 @@ def test_domains_differ_in_physics_as_configured(pair):
     assert len(set(a["friction"])) == 1
 
 
-def test_shards_of_any_cut_hold_the_same_clips(pair, tmp_path):
-    job = shard_job(tmp_path, "train", "B", range(2, 4))
-    simulate_shard(job, io.StringIO())
-    whole, part = read_clip_table(pair[1].table), read_clip_table(job.table)
-    assert all((whole[name][2:] == part[name]).all() for name in whole)
-    for index in job.clips:
-        paths = [Path(clip_path(folder, index)) for folder in (pair[1].folder, job.folder)]
-        assert paths[0].read_bytes() == paths[1].read_bytes()
+@pytest.mark.parametrize("cut", [(0, 4), (0, 1, 4), (0, 1, 2, 3, 4)], ids=str)
+def test_shards_of_any_cut_hold_the_same_clips(pair, tmp_path, cut):
+    whole = read_clip_table(pair[1].table)
+    for start, stop in reversed(list(itertools.pairwise(cut))):
+        job = shard_job(tmp_path / str(start), "train", "B", range(start, stop))
+        simulate_shard(job, io.StringIO())
+        part = read_clip_table(job.table)
+        assert all((whole[name][start:stop] == part[name]).all() for name in whole)
+        for index in job.clips:
+            paths = [clip_path(folder, index) for folder in (pair[1].folder, job.folder)]
+            assert paths[0].read_bytes() == paths[1].read_bytes()
 
 
 def test_no_two_splits_share_a_clip_or_an_episode():

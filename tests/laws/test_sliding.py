@@ -5,14 +5,17 @@ import math
 
 import numpy as np
 import pytest
+from benchmarks.sizes import read_study
 from tests.tiny_clips import APPEARANCE, CAMERA, SIMULATION
 
 from hopeworld.simulation import engine
 from hopeworld.simulation.scenario import Push, draw_scenario
 from hopeworld.simulation.trajectory import GRAVITY, resting_distance, sliding_distance
+from hopeworld.simulation.validity import sliding_errors
 
 SHAPES = ("box", "slab", "cylinder", "disc", "hexprism")
 PUSH_S = 1 / SIMULATION.frame_hz
+THESIS = read_study("thesis")
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +45,25 @@ def test_every_frame_obeys_coulomb(shape, domain, client):
         path = law[:, None] * np.array(clip.push.force_n) / strength
         rest = resting_distance(strength, states.mass, states.friction, PUSH_S)
         assert np.linalg.norm(displacement(clip, states) - path, axis=1).max() < 0.005 * rest
+
+
+@pytest.mark.parametrize("domain", ["A", "B", *THESIS.simulation.severities])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_thesis_obeys_coulomb_at_every_severity(shape, domain, client):
+    """At the thesis's own ranges, held-out shapes and out-of-range forces with them."""
+    simulation = THESIS.simulation
+    looks = dataclasses.replace(THESIS.appearance, shapes=(shape,))
+    columns = {"position": [], "force": [], "mass": [], "friction": [], "onset": []}
+    for split, index in (("train", 0), ("train", 1), ("out_of_range", 0)):
+        clip = draw_scenario(simulation, looks, THESIS.camera, split, index)
+        states = engine.simulate(clip, simulation.domain(domain), simulation, client)
+        columns["onset"].append(clip.push.onset)
+        for name in ("position", "force", "mass", "friction"):
+            columns[name].append(getattr(states, name))
+    table = {name: np.array(column) for name, column in columns.items()}
+    errors = sliding_errors(table, simulation.frame_hz)
+    assert errors["frame"].max() < 0.003
+    assert not (errors["resting"] > 2e-4).any()
 
 
 @pytest.mark.parametrize("heading", [0.0, 0.4, math.pi / 4, 2.0])

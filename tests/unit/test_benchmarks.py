@@ -143,6 +143,13 @@ def test_one_thread_is_measured_in_cpu_time(device, threads, used):
     assert table.time_used(device, threads) == used
 
 
+def test_what_waits_for_the_disk_is_measured_in_wall_time():
+    cold, warm = ("memory-mapped .npy, float16, cold", "memory-mapped .npy, float16, warm")
+    orders = [an_order(name, "reading features") for name in (cold, warm)]
+    rows = table.rows([Measured(order, wall_ms=[9.0], cpu_ms=[2.0]) for order in orders])
+    assert [row.ms for row in rows] == [9.0, 2.0]
+
+
 @pytest.mark.slow
 def test_a_run_writes_its_table_and_its_repeats(tmp_path, monkeypatch, capsys):
     few = [PLAIN, find("mixers", "linear, proximal")]

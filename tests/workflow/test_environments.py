@@ -18,7 +18,7 @@ from hopeworld.provenance import closure
 RULES = rule_texts()
 STAGES = ("simulation", "encoder", "predictor", "evaluation", "figures")
 # Names of modules where they differ from those of packages; then of conda-forge's from PyPI's.
-PACKAGES = {"yaml": "pyyaml"}
+PACKAGES = {"yaml": "pyyaml", "PIL": "pillow"}
 CONDA = {"torch": "pytorch", "matplotlib": "matplotlib-base"}
 # What an imported package needs at run time for what we ask of it: parquet files.
 IMPLIED = {"pandas": {"pyarrow"}}

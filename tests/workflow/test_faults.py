@@ -12,7 +12,9 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.snakemake_runs import plan, snakemake
+from tests.small_disk import run_on_small_disk
+from tests.snakemake_runs import ROOT, checkout, plan, snakemake
+from tests.snapshots import flip_latent, snapshot
 
 pytestmark = pytest.mark.slow
 
@@ -35,6 +37,12 @@ def job_process(script: str, folder: Path) -> int | None:
         except (OSError, IndexError):
             continue
     return None
+
+
+@pytest.fixture
+def clone(tmp_path):
+    """A copy of the workflow in which nothing has run."""
+    return checkout(tmp_path / "clone")
 
 
 def test_a_moved_study_is_still_done(run):
@@ -66,22 +74,89 @@ def test_a_killed_training_ends_with_the_same_bytes(run):
     assert digests(folder) == before
 
 
-def test_a_damaged_shard_is_named_and_made_again(run):
+def hopeworld(*arguments: object) -> subprocess.CompletedProcess:
+    """Run the command line as a user would."""
+    command = [sys.executable, "-m", "hopeworld.cli", *map(str, arguments)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "workflow" / "src")}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def repaired(kind: str, results: Path) -> list[str]:
+    """The lines of what a repair has made again."""
+    done = hopeworld(kind, "repair", results)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return [line for line in done.stdout.splitlines() if "made again" in line]
+
+
+def files(run) -> dict[str, tuple[str, int | None]]:
+    """Digests of all results, and times of those that the workflow looks at."""
+    return {
+        name: (digest, None if name.endswith(".mp4") else modified)
+        for name, (digest, modified) in snapshot(run.results).items()
+    }
+
+
+def test_a_damaged_shard_is_named_and_repaired_and_the_run_goes_on(run):
     shard = run.results / "features" / "probe_A" / "00000.h5"
-    bytes_before = shard.read_bytes()
-    damaged = bytearray(bytes_before)
-    middle = len(damaged) // 2
-    damaged[middle] ^= 0xFF
-    shard.write_bytes(damaged)
-    arguments = ("adaptation", "--cores", "1", *run.arguments)
-    failed = snakemake(run.clone, *arguments)
+    stream = run.results / "adaptation" / "main" / "vit_tta_seed0"
+    before, probes = files(run), (stream / "probes.parquet").read_bytes()
+    flip_latent(shard, 2)
+    shutil.rmtree(stream)
+    failed = snakemake(run.clone, "adaptation", "--cores", "1", *run.arguments)
     assert failed.returncode == 1
     line = next(x for x in failed.stdout.splitlines() if x.startswith("error: "))
-    assert "features/probe_A/00000.h5" in line
-    assert "clip" in line
-    assert "delete" in line
+    assert "features/probe_A/00000.h5: checksum of clip 2" in line
+    assert "run `hopeworld features repair results/smoke`, or delete" in line
     assert "Traceback" not in failed.stdout
+    assert repaired("features", run.results) == [f"{shard}: made again, the same as before"]
+    after, stored = files(run), ("features/", "clips/")
+    assert [n for n in before if n.startswith(stored) and after[n] != before[n]] == []
+    again = snakemake(run.clone, "adaptation", "--cores", "1", *run.arguments)
+    assert again.returncode == 0, again.stdout
+    assert "encode_clips" not in again.stdout
+    assert (stream / "probes.parquet").read_bytes() == probes
+
+
+def test_a_deleted_shard_is_missed_and_repaired_and_nothing_runs(run):
+    """Snakemake does not miss a file whose uses are all done."""
+    shard = run.results / "features" / "train_A" / "00000.h5"
+    before = files(run)
     shard.unlink()
-    assert plan(run.clone, *arguments)["encode_clips"] == 1
-    assert snakemake(run.clone, *arguments).returncode == 0
-    assert shard.read_bytes() == bytes_before
+    assert plan(run.clone, *run.arguments) == {}
+    checked = hopeworld("features", "verify", run.results)
+    assert checked.returncode == 1
+    assert checked.stdout.startswith(f"{shard}: no such feature shard")
+    assert repaired("features", run.results) == [f"{shard}: made again, the same as before"]
+    assert files(run) == before
+    assert plan(run.clone, *run.arguments) == {}
+
+
+def test_a_truncated_and_a_deleted_clip_are_repaired_and_nothing_runs(run):
+    one = run.results / "clips" / "probe_A" / "00000" / "000000.mp4"
+    other = run.results / "clips" / "train_A" / "00001" / "000009.mp4"
+    before = files(run)
+    os.truncate(one, 1000)
+    other.unlink()
+    checked = hopeworld("clips", "verify", run.results)
+    assert checked.returncode == 1
+    first, second = checked.stdout.splitlines()[-2:]
+    assert f"{one}: not readable" in first
+    assert f"{other}: no such clip; run `hopeworld clips repair {run.results}`" in second
+    assert repaired("clips", run.results) == [
+        f"{path}: made again, the same as before" for path in (one, other)
+    ]
+    assert files(run) == before
+    assert plan(run.clone, *run.arguments) == {}
+
+
+def test_a_disk_too_small_for_the_features_ends_the_run_before_any_job(clone, tmp_path):
+    folder = tmp_path / "disk"
+    overlay = str(clone / "config" / "smoke.yaml")
+    arguments = ["features", "--cores", "1", "--configfile", overlay, "--directory", str(folder)]
+    snakefile = ["--snakefile", str(clone / "Snakefile")]
+    command = [sys.executable, "-m", "snakemake", *snakefile, *arguments]
+    done = run_on_small_disk(folder, "3m", *command)
+    assert done.returncode == 1
+    (line,) = [x for x in done.stderr.splitlines() if x.startswith("error: ")]
+    assert "still to be made; 0.003 GB are free in results/smoke; free some space" in line
+    assert "rule simulate_clips" not in done.stderr

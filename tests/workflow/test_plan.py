@@ -8,6 +8,7 @@ from tests.snakemake_runs import (
     TABLES,
     checkout,
     feature_parts,
+    leakage_jobs,
     learning,
     overlay,
     plan,
@@ -19,7 +20,15 @@ from tests.snakemake_runs import (
     trainings,
 )
 
-ONCE = (*FIGURES, *TABLES, "validate_clips", "write_report", "fit_decoder")
+ONCE = (
+    *FIGURES,
+    *TABLES,
+    "validate_clips",
+    "index_features",
+    "publish_dataset",
+    "write_report",
+    "fit_decoder",
+)
 
 
 @pytest.fixture(scope="module")
@@ -43,21 +52,31 @@ def formulas(config: dict) -> dict:
     return {"fit_closed_form": len(made) * len(config["seeds"])} if made else {}
 
 
-@pytest.mark.parametrize("overlays", [[], ["smoke"], ["thesis"], ["ablation"], ["verdict"]])
+@pytest.mark.parametrize(
+    "overlays", [[], ["smoke"], ["thesis"], ["thesis", "clip"], ["ablation"], ["verdict"]]
+)
 def test_a_fresh_clone_plans_every_rule(clone, overlays):
     config = read_config(*overlays)
     seeds = len(config["seeds"])
     variants = {"compare_variants": 1, "draw_variants": 1}
-    extra = {"thesis": {"fetch_weights": 1}, "ablation": variants}
+    fetched = {"fetch_weights": 1}
+    extra = {"thesis": fetched, "thesisclip": fetched, "ablation": variants}
     files = [f"config/{name}.yaml" for name in overlays]
-    assert plan(clone, *(["--configfile", *files] if files else [])) == dict.fromkeys(ONCE, 1) | {
+    once = [rule for rule in ONCE if rule != "draw_leakage" or config["leakage"]["modes"]]
+    assert plan(clone, *(["--configfile", *files] if files else [])) == dict.fromkeys(once, 1) | {
         "simulate_clips": shard_count(config),
         "encode_clips": shard_count(config, feature_parts(config)),
         "train_predictor": len(trainings(config)) * seeds,
         "adapt_stream": stream_jobs(config),
         "analyse_memory": len(learning(config)) * seeds,
         "predict_example": len({"vit_tta", "hope"} & set(running(config))),
-    } | sweep(config) | formulas(config) | extra.get("".join(overlays), {})
+    } | leakage_jobs(config) | sweep(config) | formulas(config) | extra.get("".join(overlays), {})
+
+
+def test_a_study_may_do_without_the_leakage_study(clone, tmp_path):
+    jobs = plan(clone, *overlay(tmp_path, "leakage: {modes: []}"))
+    assert not {"encode_leakage", "measure_leakage", "draw_leakage"} & set(jobs)
+    assert plan(clone, "leakage") == leakage_jobs(read_config()) | {"simulate_clips": 2}
 
 
 def test_shards_are_counted_by_hand_once():
@@ -85,6 +104,7 @@ def test_it_runs_from_any_folder(clone, tmp_path):
     ("target", "last"),
     [
         ("clips", "validate_clips"),
+        ("dataset", "publish_dataset"),
         ("features", "encode_clips"),
         ("training", "train_predictor"),
         ("adaptation", "adapt_stream"),

@@ -10,6 +10,7 @@ from tests.snakemake_runs import (
     FIGURES,
     checkout,
     feature_parts,
+    leakage_jobs,
     learning,
     overlay,
     plan,
@@ -29,6 +30,8 @@ STREAMS = CONFIG["adaptation"]["runs"]
 TRAINED = {"train_predictor": 2 * len(SEEDS)}
 ANALYSED = {"analyse_memory": len(learning(CONFIG)) * len(SEEDS), "predict_example": 2}
 ADAPTED = SUMMARISED | ANALYSED | {"adapt_stream": stream_jobs(CONFIG)}
+PUBLISHED = {"publish_dataset": 1, "write_report": 1}
+LEAKAGE = {"measure_leakage": 1, "draw_leakage": 1, "write_report": 1}
 HOPE = SUMMARISED | {
     "train_predictor": len(SEEDS),
     "adapt_stream": stream_jobs(CONFIG, "hope"),
@@ -93,7 +96,8 @@ def test_nothing_is_left_to_do(done):
 @pytest.mark.parametrize(
     ("text", "jobs"),
     [
-        (f"figures: {{font_pt: {changed('figures', 'font_pt')}}}", DRAWN),
+        (f"figures: {{font_pt: {changed('figures', 'font_pt')}}}", DRAWN | PUBLISHED),
+        ("dataset: {preview_clips: 5}", PUBLISHED),
         ("compute: {device: cuda}", {}),
         (f"training: {{gate_skill: {changed('training', 'gate_skill')}}}", ADAPTED | TRAINED),
         (f"models: {{hope: {{depth: {changed('models', 'hope', 'depth')}}}}}", HOPE),
@@ -104,11 +108,14 @@ def test_nothing_is_left_to_do(done):
         ("evaluation: {rolling_clips: 5}", SUMMARISED),
         ("verdict: {alpha: 0.01}", SUMMARISED),
         ("adaptation: {runs: [main]}", SUMMARISED),
+        ("leakage: {modes: [clip]}", LEAKAGE),
+        (f"leakage: {{folds: {changed('leakage', 'folds')}}}", LEAKAGE),
         (
             f"encoder: {{seed: {changed('encoder', 'seed')}}}",
             ADAPTED
             | TRAINED
             | {"encode_clips": shard_count(CONFIG, feature_parts(CONFIG))}
+            | leakage_jobs(CONFIG)
             | {"fit_decoder": 1},
         ),
         (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 
 import h5py
 import numpy as np
@@ -12,10 +13,13 @@ import pytest
 from tests.snakemake_runs import (
     FIGURES,
     ROOT,
+    feature_parts,
+    leakage_jobs,
     learning,
     plan,
     read_config,
     running,
+    shard_count,
     stream_jobs,
 )
 
@@ -32,6 +36,7 @@ PARTS = {
     for domain, count in size.items()
     if count
 }
+ENCODED = {f"{split}_{domain}" for split, domain in feature_parts(CONFIG, tuning=True)}
 METHODS = running(CONFIG)
 STREAMS = CONFIG["adaptation"]["streams"]
 RATES = [(name, rate) for name, rates in CONFIG["adaptation"]["tuning"].items() for rate in rates]
@@ -51,6 +56,29 @@ def test_results_stand_in_the_working_folder_alone(smoke):
     assert {path.name for path in smoke.folder.iterdir()} == {".snakemake", "results"}
 
 
+@pytest.mark.parametrize("mode", CONFIG["leakage"]["modes"])
+def test_features_of_the_leakage_study_end_with_the_latest_push(results, mode):
+    for domain in "AB":
+        with h5py.File(results / "leakage" / mode / domain / "00000.h5") as shard:
+            assert shard.attrs["mode"] == mode
+            assert shard["latent"].shape[:2] == (PARTS[f"leakage_{domain}"], 3)
+    table = pd.read_csv(results / "tables/leakage.csv").query("mode == @mode")
+    assert table["t"].tolist() == [1, 1, 2, 2, 3, 3]
+    assert table["equal_pairs"].eq(mode != "clip").all()
+
+
+def check_features(path, clips):
+    """A shard holds the latents of the clips."""
+    with h5py.File(path) as shard:
+        assert shard.attrs["complete"]
+        assert "random" in shard.attrs["weights"]
+        assert shard["clip"][:].tolist() == clips
+        patches = (CONFIG["camera"]["image_px"] // 16) ** 2
+        assert shard["latent"].shape == (len(clips), 8, patches, 1024)
+        assert np.isfinite(shard["latent"][:]).all()
+        assert np.ptp(shard["latent"][:]) > 0
+
+
 @pytest.mark.parametrize("part", PARTS)
 def test_clips_and_features_are_whole(results, part):
     names = sorted(path.name for path in (results / "clips" / part).glob("*.h5"))
@@ -60,14 +88,8 @@ def test_clips_and_features_are_whole(results, part):
             assert table.attrs["complete"]
             assert set(table) == set(schema.CLIP_SHARD)
             clips = table["clip"][:].tolist()
-        with h5py.File(results / "features" / part / name) as shard:
-            assert shard.attrs["complete"]
-            assert "random" in shard.attrs["weights"]
-            assert shard["clip"][:].tolist() == clips
-            patches = (CONFIG["camera"]["image_px"] // 16) ** 2
-            assert shard["latent"].shape == (len(clips), 8, patches, 1024)
-            assert np.isfinite(shard["latent"][:]).all()
-            assert np.ptp(shard["latent"][:]) > 0
+        if part in ENCODED:
+            check_features(results / "features" / part / name, clips)
         folder = results / "clips" / part / name.removesuffix(".h5")
         assert sorted(int(p.stem) for p in folder.glob("*.mp4")) == clips
         size = CONFIG["camera"]["image_px"]
@@ -80,6 +102,17 @@ def test_the_clips_obey_the_sliding_law(results):
     validity = json.loads((results / "validity.json").read_text())
     assert {f"{g['split']}_{g['domain']}" for g in validity["groups"]} == set(PARTS)
     assert all(group["frame_error"] < validity["limit"] for group in validity["groups"])
+
+
+def test_the_data_set_is_whole(results):
+    """What is in it is tested with smaller clips."""
+    folder = results / "dataset"
+    done = subprocess.run(["sha256sum", "--quiet", "-c", "SHA256SUMS"], cwd=folder, check=False)
+    assert done.returncode == 0
+    clips = pd.read_parquet(folder / "clips.parquet")
+    shown = {("probe", name) for name in CONFIG["dataset"]["severities"]}
+    found = set(clips[["split", "domain"]].itertuples(index=False, name=None))
+    assert found == {tuple(part.rsplit("_", 1)) for part in PARTS} | shown
 
 
 @pytest.mark.parametrize("model", ["vit_ac", "hope"])
@@ -143,7 +176,15 @@ def test_every_figure_has_its_three_files(results, name):
 def test_the_report_opens_offline_and_says_what_it_shows(results):
     page = (results / "report.html").read_text()
     assert re.findall(r"<(?:script|link|img)[^>]+(?:src|href)=\\?[\"']https?://", page) == []
-    titles = ("<h1>The question</h1>", "<h1>Gate</h1>", "1 Gate", "2 Figures", "3 Tables", "Commit")
+    titles = (
+        "<h1>The question</h1>",
+        "<h1>Gate</h1>",
+        "1 Gate",
+        "2 Figures",
+        "3 Tables",
+        "4 Data set",
+        "Commit",
+    )
     for words in (*titles, "no verdict: n = 1 &lt; 6", "not pretrained"):
         assert words in page
     metrics = json.loads((results / "metrics.json").read_text())
@@ -157,11 +198,12 @@ def test_the_report_opens_offline_and_says_what_it_shows(results):
 def test_every_job_left_a_log_and_a_benchmark(results):
     # A formula, the decoder, two examples, the analyses and their table, and the verdict.
     learnt = 1 + 1 + 2 + len(learning(CONFIG)) + 1 + 1
-    jobs = 2 * len(PARTS) + 2 + stream_jobs(CONFIG) + len(RATES) + len(FIGURES) + 4 + learnt
-    extra = sum(PARTS[part] > CONFIG["store"]["clips_per_shard"] for part in PARTS)
+    jobs = 2 + stream_jobs(CONFIG) + len(RATES) + len(FIGURES) + 4 + learnt
+    jobs += shard_count(CONFIG) + shard_count(CONFIG, feature_parts(CONFIG, tuning=True))
+    jobs += sum(leakage_jobs(CONFIG).values())
     for folder, ending in (("logs", "log"), ("benchmarks", "tsv")):
         found = {p.relative_to(results / folder) for p in (results / folder).rglob(f"*.{ending}")}
-        assert len(found) == jobs + 2 * extra
+        assert len(found) == jobs
     assert "Traceback" not in "".join(p.read_text() for p in results.rglob("*.log"))
 
 

@@ -14,9 +14,9 @@ rule fetch_weights:
     threads: 1
     resources:
         mem_mb=1000,
-        runtime=120,
+        runtime=240,
         gpu=0,
-        disk_mb=3000,
+        disk_mb=lambda wildcards: 1 + FETCHED[wildcards.weights]["bytes"] // 10**6,
     params:
         weights=lambda wildcards: wildcards.weights,
         entry=lambda wildcards: FETCHED[wildcards.weights],
@@ -45,12 +45,38 @@ rule encode_clips:
         mem_mb=4000,
         runtime=60,
         gpu=GPU,
-        disk_mb=feature_mb,
+        disk_mb=feature_mb(),
     params:
         encoder=section("encoder"),
         image_px=study.camera.image_px,
+        steps=CLIP_FRAMES // TUBELET_FRAMES,
         code=fingerprint("hopeworld.features.encoder"),
     message:
         "Encode clips {wildcards.split} {wildcards.domain}, shard {wildcards.shard}"
     script:
         "../scripts/encode_clips.py"
+
+
+rule index_features:
+    input:
+        features=features(*used_parts()),
+    output:
+        index=result("features/index.json"),
+    log:
+        log_of("index_features"),
+    benchmark:
+        benchmark_of("index_features")
+    conda:
+        "../../envs/encoder.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=20,
+        gpu=0,
+        disk_mb=10,
+    params:
+        code=fingerprint("hopeworld.features.index"),
+    message:
+        "Write the index of the features"
+    script:
+        "../scripts/index_features.py"

@@ -2,6 +2,7 @@
 
 import math
 import os
+import typing
 
 from hopeworld.settings import CLIP_FRAMES, PATCH_PX, SPLITS, TUBELET_FRAMES
 
@@ -19,6 +20,7 @@ wildcard_constraints:
     domain="|".join(DOMAINS),
     split="|".join(SPLITS),
     shard=r"\d{5}",
+    mode="|".join(typing.get_args(settings.Mode)),
     model="|".join(settings.model_names(study)),
     stream="|".join(study.adaptation.streams),
     method="|".join(study.adaptation.methods),
@@ -59,11 +61,18 @@ def probes(stream):
     return [("probe", "A"), ("probe", "B" if other == "A" else other)]
 
 
-def all_parts():
-    """Every (split, domain) that has clips; of a severity, those that a stream shows."""
-    own = [(s, d) for s in SPLITS for d in ("A", "B") if clip_count(s, d)]
+def encoded_parts():
+    """Every (split, domain) that `snakemake features` encodes: what there is of A and B, and shown."""
+    own = [(s, d) for s in SPLITS if s != "leakage" for d in ("A", "B") if clip_count(s, d)]
     shown = [part for stream in STREAMS for part in (*phases(stream), *probes(stream))]
     return list(dict.fromkeys([*own, *shown]))
+
+
+def clip_parts():
+    """Every (split, domain) that is simulated: what is encoded, the leakage study's and the data set's."""
+    leakage = [("leakage", d) for d in ("A", "B") if clip_count("leakage", d)]
+    severities = [("probe", name) for name in study.dataset.severities]
+    return list(dict.fromkeys([*encoded_parts(), *leakage, *severities]))
 
 
 def shards(split, domain):
@@ -89,11 +98,19 @@ def features(*parts):
     return [result(f"features/{s}_{d}/{n}.h5") for s, d in parts for n in shards(s, d)]
 
 
-def feature_mb(wildcards):
-    """Disk that a feature shard takes, in MB."""
-    first, end = shard_range(wildcards)
+def leakage_features():
+    """The feature shards of the leakage study, by mode and domain."""
+    parts = [(mode, d) for mode in study.leakage.modes for d in ("A", "B")]
+    return {
+        f"{mode}_{d}": [result(f"leakage/{mode}/{d}/{n}.h5") for n in shards("leakage", d)]
+        for mode, d in parts
+    }
+
+
+def feature_mb():
+    """Disk that a full feature shard takes, in MB."""
     patches = (study.camera.image_px // PATCH_PX) ** 2
-    values = (end - first) * CLIP_FRAMES // TUBELET_FRAMES * patches * 1024
+    values = study.store.clips_per_shard * CLIP_FRAMES // TUBELET_FRAMES * patches * 1024
     return 1 + math.ceil(2 * values / 1e6)
 
 

@@ -5,6 +5,7 @@ rule write_report:
     input:
         rules.figures.input,
         rules.evaluation.input,
+        rules.dataset.input,
         result("validity.json"),
     output:
         html=result("report.html"),

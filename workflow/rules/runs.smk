@@ -116,6 +116,18 @@ def decoder_mb():
     return 2000 + math.ceil(1.5 * 2048 * patches * 1024 * 4 / 1e6)
 
 
+def latents_at_rest():
+    """The most latents that a clip has before its push."""
+    return (max(study.simulation.onset_frames) + 1) // TUBELET_FRAMES
+
+
+def leakage_mb():
+    """Memory to probe for leakage: one latent of all clips in float16, and work space."""
+    patches = (study.camera.image_px // PATCH_PX) ** 2
+    clips = clip_count("leakage", "A") + clip_count("leakage", "B")
+    return 2000 + math.ceil(2.5 * clips * patches * 1024 * 2 / 1e6)
+
+
 def with_twin(wildcards):
     """The settings of adaptation with the job's method and its frozen twin, and no other."""
     twin = study.adaptation.methods[wildcards.method].twin

@@ -33,7 +33,7 @@ rule simulate_clips:
 
 rule validate_clips:
     input:
-        tables=tables(*all_parts()),
+        tables=tables(*clip_parts()),
     output:
         validity=result("validity.json"),
     log:

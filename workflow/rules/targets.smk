@@ -10,6 +10,8 @@ if any(settings.model_kind(study, method.model) == "hope" for method in CONTESTA
     FIGURES += ["titan_diagnostics", "cms_levels"]
 if study.adaptation.rates == "tuned":
     FIGURES += ["learning_rates"]
+if study.leakage.modes:
+    FIGURES += ["leakage"]
 
 # Variants of an ablation; an oracle is none.
 VARIED = [m.model for m in CONTESTANTS.values() if m.model in study.variants]
@@ -24,14 +26,26 @@ else:
 
 rule clips:
     input:
-        tables(*all_parts()),
+        tables(*clip_parts()),
         result("validity.json"),
+    localrule: True
+
+
+rule dataset:
+    input:
+        result("dataset"),
     localrule: True
 
 
 rule features:
     input:
-        features(*all_parts()),
+        features(*encoded_parts()),
+    localrule: True
+
+
+rule leakage:
+    input:
+        [result("tables/leakage.csv")] if study.leakage.modes else [],
     localrule: True
 
 

@@ -16,6 +16,8 @@ with runlog.written_to(snakemake.log[0]), claimed(snakemake.config["compute"]) a
         resources=Path(snakemake.scriptdir).resolve().parents[1] / "resources",
         settings=settings.read(settings.Encoder, given.encoder, "encoder"),
         architecture=vit_large(given.image_px),
+        steps=given.steps,
         device=device,
+        memory_mb=snakemake.resources.mem_mb,
     )
     encode_shard(job)

@@ -100,7 +100,7 @@ def test_nothing_given_is_refused(paths):
 def test_damage_is_found_when_the_clip_is_read(paths):
     shard = ClipDataset.open(*paths).shards[1]
     content = bytearray(shard.path.read_bytes())
-    content[shard._latent.offset] ^= 1
+    content[shard._offset] ^= 1
     shard.path.write_bytes(content)
     dataset = ClipDataset.open(*paths)
     dataset.latents([0, 1, 2])

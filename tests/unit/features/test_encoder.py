@@ -1,144 +1,84 @@
-"""Encoding: causal by tubelets, in order, the same with and without sharing, complete or not."""
+"""Shards of features: whole or not there, of one mode, made of the clips of the table."""
 
 import dataclasses
+import json
+import re
 
 import numpy as np
 import pytest
 import torch
-from einops import rearrange
-from tests.tiny_features import TINY, clip_frames, encode_job, encoder_settings, tiny_encoder
-
-from hopeworld.features.encoder import (
-    encode_clips,
-    encode_shard,
-    normalise,
-    read_ahead,
-    split,
+from tests.tiny_features import (
+    TINY,
+    clip_frames,
+    encode_job,
+    encoder_settings,
+    tiny_encoder,
 )
+
+from hopeworld.features.dataset import ClipDataset, DatasetError
+from hopeworld.features.encoder import encode_shard
+from hopeworld.features.passes import encode_clips
 from hopeworld.features.store import DiskFull, FeatureShard
-from hopeworld.features.weights import Architecture, vit_large
+from hopeworld.features.weights import vit_large
 from hopeworld.settings import SettingsError
 from hopeworld.video.clips import ClipError, clip_path, write_clip
 
-
-def encode(encoder, *clips):
-    return np.stack(list(encode_clips(encoder, clips)))
+MODES = ("tubelet", "prefix", "clip")
 
 
-def changed_from(frames, first):
-    other = frames.copy()
-    other[first:] = 255 - other[first:]
-    return other
+def with_mode(job, mode):
+    return dataclasses.replace(job, settings=dataclasses.replace(job.settings, mode=mode))
 
 
-def test_one_latent_per_pair_of_frames_and_patch():
-    for mode in ("tubelet", "clip"):
-        latents = encode(tiny_encoder(mode), clip_frames(0), clip_frames(1))
-        assert latents.shape == (2, 8, TINY.grid**2, TINY.width)
-        assert latents.dtype == np.float16
-
-
-@pytest.mark.parametrize("first", [2, 8, 14])
-def test_the_future_changes_nothing_in_tubelet_mode(first):
-    frames = clip_frames(0)
-    before, after = (encode(tiny_encoder(), f)[0] for f in (frames, changed_from(frames, first)))
-    assert before[: first // 2].tobytes() == after[: first // 2].tobytes()
-    assert (before[first // 2 :] != after[first // 2 :]).any(axis=(1, 2)).all()
-
-
-def test_the_future_leaks_in_clip_mode():
-    encoder, frames = tiny_encoder("clip"), clip_frames(0)
-    before, after = (encode(encoder, f)[0] for f in (frames, changed_from(frames, 8)))
-    assert (before[:4] != after[:4]).any(axis=(1, 2)).all()
-
-
-def test_neighbours_in_the_batch_change_nothing():
-    encoder, frames = tiny_encoder(batch=5), clip_frames(0)
-    alone, among = encode(encoder, frames)[0], encode(encoder, clip_frames(1), frames)[1]
-    assert alone.tobytes() == among.tobytes()
-
-
-@pytest.mark.parametrize("mode", ["tubelet", "clip"])
-@pytest.mark.parametrize("batch", [1, 3, 16, 100])
-def test_clips_come_back_in_order_for_any_batch(mode, batch):
-    clips = [clip_frames(seed, still=2 * seed) for seed in range(5)]
-    expected = np.concatenate([encode(tiny_encoder(mode, batch=1), clip) for clip in clips])
-    found = encode(tiny_encoder(mode, batch), *clips)
-    np.testing.assert_allclose(found.astype(float), expected.astype(float), atol=4e-3)
-
-
-def test_sharing_equal_pairs_changes_nothing():
-    frames = clip_frames(0, still=7)
-    frames[10:12] = frames[12:14]
-    encoder = tiny_encoder(batch=1)
-    pairs = rearrange(frames, "(t two) h w c -> t two h w c", two=2)
-    with torch.no_grad():
-        every = [encoder.model(normalise(torch.from_numpy(pair[None]))) for pair in pairs]
-    expected = torch.cat([output.last_hidden_state for output in every]).half().numpy()
-    assert (encode(encoder, frames)[0] == expected).all()
-
-
-def test_each_distinct_pair_is_encoded_once():
-    frames = clip_frames(0, still=7)
-    parts, use = split(frames, "tubelet")
-    assert use == [0, 0, 0, 1, 2, 3, 4, 5]
-    assert [part.tobytes() for part in parts] == [
-        frames[2 * t : 2 * t + 2].tobytes() for t in (0, 3, 4, 5, 6, 7)
-    ]
-    encoder, calls = tiny_encoder(batch=1), []
-    encoder.model.register_forward_hook(lambda *_: calls.append(1))
-    encode(encoder, frames)
-    assert len(calls) == 6
-
-
-def test_every_forward_pass_has_the_same_size():
-    encoder, sizes = tiny_encoder(batch=5), []
-    encoder.model.register_forward_hook(lambda _, given, out: sizes.append(len(given[0])))
-    encode(encoder, clip_frames(0), clip_frames(1, still=8))
-    assert sizes == [5, 5, 5]
-
-
-@pytest.mark.parametrize("mode", ["tubelet", "clip"])
-def test_patches_are_numbered_row_by_row(mode):
-    encoder = tiny_encoder(mode, architecture=Architecture(64, 48, 0, 4, 2.0))
-    frames = clip_frames(0)
-    other = frames.copy()
-    other[4, 16:32, 48:64] = 255 - other[4, 16:32, 48:64]
-    changed = (encode(encoder, frames)[0] != encode(encoder, other)[0]).any(axis=2)
-    assert np.argwhere(changed).tolist() == [[2, 1 * 4 + 3]]
-
-
-def test_pixels_are_normalised_with_the_imagenet_statistics():
-    grey = np.rint(255 * np.array([0.485, 0.456, 0.406])).astype(np.uint8)
-    pixels = torch.from_numpy(np.broadcast_to(grey, (1, 2, 4, 4, 3)).copy())
-    assert normalise(pixels).shape == (1, 2, 3, 4, 4)
-    assert normalise(pixels).abs().max() < 0.01
-    white = normalise(torch.full((1, 2, 4, 4, 3), 255, dtype=torch.uint8))[0, 0, :, 0, 0]
-    torch.testing.assert_close(white, torch.tensor([2.2489, 2.4286, 2.6400]), atol=1e-4, rtol=0)
-
-
-def test_read_ahead_keeps_the_order_and_the_error():
-    def read(number, factor):
-        if number == 7:
-            raise ValueError("seven")
-        return number * factor
-
-    reader = read_ahead(read, range(9), [2] * 9)
-    assert [next(reader) for _ in range(7)] == [0, 2, 4, 6, 8, 10, 12]
-    with pytest.raises(ValueError, match="seven"):
-        next(reader)
-
-
-@pytest.mark.parametrize("mode", ["tubelet", "clip"])
-def test_shard_holds_the_latents_of_its_clips(tmp_path, mode):
-    job = encode_job(tmp_path, [11, 4, 8], encoder_settings(mode=mode))
+@pytest.mark.parametrize("steps", [8, 3])
+@pytest.mark.parametrize("mode", MODES)
+def test_shard_holds_the_latents_of_its_clips(tmp_path, mode, steps):
+    job = encode_job(tmp_path, [11, 4, 8], encoder_settings(mode=mode), steps=steps)
     encode_shard(job)
     shard = FeatureShard(job.output)
     assert shard.clip.tolist() == [11, 4, 8]
     assert (shard.header.mode, shard.header.dtype) == (mode, "float32")
     assert "random" in shard.header.weights
     frames = [clip_frames(clip, still=6) for clip in (11, 4, 8)]
-    assert (shard.gather([0, 1, 2]) == encode(tiny_encoder(mode), *frames)).all()
+    expected = np.stack(list(encode_clips(tiny_encoder(mode, steps=steps), frames)))
+    assert expected.shape == (3, steps, TINY.grid**2, TINY.width)
+    assert (shard.gather([0, 1, 2]) == expected).all()
+
+
+def test_shard_says_how_to_make_it_again(tmp_path):
+    job = encode_job(tmp_path, [0], encoder_settings(mode="prefix"), steps=2)
+    encode_shard(job)
+    said = json.loads(FeatureShard(job.output).header.settings)
+    assert said == dataclasses.asdict(job.settings) | {"image_px": 64, "steps": 2}
+
+
+@pytest.mark.parametrize(("mode", "other"), [("tubelet", "clip"), ("clip", "prefix")])
+def test_shard_of_another_mode_is_made_again(tmp_path, mode, other):
+    job = encode_job(tmp_path, [0, 1], encoder_settings(mode=mode))
+    encode_shard(job)
+    before = FeatureShard(job.output)
+    latents = before.gather([0, 1])
+    encode_shard(with_mode(job, other))
+    after = FeatureShard(job.output)
+    assert (before.header.mode, after.header.mode) == (mode, other)
+    assert before.header.config != after.header.config
+    assert (after.gather([0, 1]) != latents).any()
+
+
+def test_shard_with_fewer_steps_is_made_again(tmp_path):
+    job = encode_job(tmp_path, [0, 1], encoder_settings())
+    encode_shard(dataclasses.replace(job, steps=3))
+    few = FeatureShard(job.output)
+    encode_shard(job)
+    assert (few.shape[0], FeatureShard(job.output).shape[0]) == (3, 8)
+
+
+def test_modes_are_not_mixed_in_a_dataset(tmp_path):
+    jobs = [encode_job(tmp_path / name, [n], encoder_settings()) for n, name in enumerate("ab")]
+    encode_shard(jobs[0])
+    encode_shard(with_mode(jobs[1], "clip"))
+    with pytest.raises(DatasetError, match="clip"):
+        ClipDataset.open([job.output for job in jobs], [job.table for job in jobs])
 
 
 def test_finished_shard_is_left_alone_and_a_foreign_one_replaced(tmp_path):
@@ -151,12 +91,14 @@ def test_finished_shard_is_left_alone_and_a_foreign_one_replaced(tmp_path):
     assert "seed 1" in FeatureShard(job.output).header.weights
 
 
-def test_progress_is_printed(tmp_path, capsys):
-    encode_shard(encode_job(tmp_path, [0, 1], encoder_settings()))
+@pytest.mark.parametrize("batch", [0, 4])
+def test_progress_and_rates_are_printed(tmp_path, capsys, batch):
+    encode_shard(encode_job(tmp_path, [0, 1], encoder_settings(batch=batch)))
     out = capsys.readouterr().out
     assert "2 clips need" in out
     assert "2/2 clips" in out
-    assert "clips/s" in out
+    assert re.search(r"2 clips in [\d.]+ s: [\d.]+ clips/s, \S+ TFLOP/s, \S+ % of", out)
+    assert ("sequences of 16 tokens in a pass" in out) == (batch == 0)
 
 
 def test_clip_that_is_not_the_one_of_the_table_is_refused(tmp_path):

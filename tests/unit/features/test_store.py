@@ -29,6 +29,7 @@ from hopeworld.features.store import (
     is_complete,
     write_shard,
 )
+from hopeworld.files import InUse
 from hopeworld.schema import FEATURE_SHARD
 
 SOURCE = Path(__file__).parents[3] / "workflow" / "src"
@@ -170,21 +171,54 @@ def latents():
     for number in range(3):
         print(number, flush=True)
         yield np.full((8, 16, 6), number, np.float16)
-        time.sleep(60)
+        time.sleep(60 * number)
 
 write_shard(sys.argv[1], HEADER, np.arange(3), latents())
 """
 
 
-def test_killed_writer_leaves_no_shard_and_the_next_cleans_up(tmp_path):
-    path = tmp_path / "00000.h5"
+@pytest.fixture
+def writer(tmp_path):
+    """A process that has written one latent of a shard and waits."""
     paths = os.pathsep.join([str(SOURCE), str(SOURCE.parents[1])])
-    command = [sys.executable, "-c", textwrap.dedent(WRITER), str(path)]
+    command = [sys.executable, "-c", textwrap.dedent(WRITER), str(tmp_path / "00000.h5")]
     environment = os.environ | {"PYTHONPATH": paths}
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as process:
         assert process.stdout.readline() == b"0\n"
-        process.send_signal(signal.SIGKILL)
+        assert process.stdout.readline() == b"1\n"
+        yield process
+        process.kill()
+
+
+def test_killed_writer_leaves_no_shard_and_the_next_cleans_up(tmp_path, writer):
+    path = tmp_path / "00000.h5"
+    writer.send_signal(signal.SIGKILL)
+    writer.wait()
     assert not path.exists()
     assert list(tmp_path.glob("*.tmp.*"))
     write_features(path, CLIPS)
     assert [entry.name for entry in tmp_path.iterdir()] == ["00000.h5"]
+
+
+def test_second_writer_is_refused_and_the_first_loses_nothing(tmp_path, writer):
+    path = tmp_path / "00000.h5"
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(InUse, match=rf"00000\.h5: process {writer.pid} on .* is writing this file"):
+        write_features(path, CLIPS)
+    assert sorted(tmp_path.iterdir()) == before
+    write_features(path.with_name("00001.h5"), CLIPS)
+
+
+def test_compressed_latents_are_no_shard(shard):
+    with h5py.File(shard, "r+") as file:
+        values = file["latent"][:]
+        del file["latent"]
+        file.create_dataset("latent", data=values, compression="gzip")
+    with pytest.raises(CorruptShard, match="not those of a feature shard"):
+        FeatureShard(shard)
+
+
+def test_remedy_is_a_command_on_the_study(tmp_path):
+    path = tmp_path / "features" / "train_A" / "00000.h5"
+    with pytest.raises(CorruptShard, match=rf"run `hopeworld features repair {tmp_path}`, or"):
+        raise CorruptShard(path, "broken")

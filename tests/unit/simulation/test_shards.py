@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from tests.tiny_clips import shard_job
 
+from hopeworld.files import InUse, exclusive
 from hopeworld.simulation.shards import simulate_shard
 from hopeworld.simulation.table import digest, read_attributes, read_clip_table
 from hopeworld.simulation.trajectory import actions_of
@@ -109,3 +110,11 @@ def test_killed_and_repeated_is_uninterrupted(finished, tmp_path, moment):
     assert not job.table.exists()
     simulate_shard(job, io.StringIO())
     assert contents(tmp_path) == finished[2]
+
+
+def test_second_writer_is_refused_and_the_first_loses_nothing(finished):
+    job, _, before = finished
+    line = rf"00000\.h5: process {os.getpid()} on"
+    with exclusive(job.table), pytest.raises(InUse, match=line):
+        simulate_shard(job, io.StringIO())
+    assert contents(job.table.parents[2]) == before

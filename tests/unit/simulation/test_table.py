@@ -62,7 +62,8 @@ def test_same_content_same_bytes(table, tmp_path):
 
 
 def test_a_missing_table_is_named(tmp_path):
-    with pytest.raises(TableError, match=r"none\.h5: no such clip table; delete it"):
+    problem = r"none\.h5: no such clip table; run `hopeworld clips repair"
+    with pytest.raises(TableError, match=problem):
         read_clip_table(tmp_path / "none.h5")
 
 

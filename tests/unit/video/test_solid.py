@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from tests.drawn_clips import contains
 
 from hopeworld.simulation.scenario import Look
 from hopeworld.video.solid import cast, rotation, solid_of
@@ -22,18 +23,6 @@ def look(shape):
     return Look(shape, HALF[shape], (1, 0, 0), ((0, 0, 0), (1, 1, 1)), 0.0)
 
 
-def contains(shape, points, slack):
-    """Whether points [3, ...] lie in the shape; `slack` > 1 enlarges it."""
-    x, y, z = np.abs(points)
-    width, depth, height = (slack * h for h in HALF[shape])
-    if shape in ("box", "slab"):
-        return (x <= width) & (y <= depth) & (z <= height)
-    if shape == "hexprism":
-        inner = width * math.sqrt(3) / 2
-        return (y <= inner) & (x * math.sqrt(3) / 2 + y / 2 <= inner) & (z <= height)
-    return (x**2 + y**2 <= width**2) & (z <= height)
-
-
 @pytest.mark.parametrize("shape", HALF)
 def test_hits_agree_with_marching(shape):
     draw = np.random.default_rng(1)
@@ -43,8 +32,8 @@ def test_hits_agree_with_marching(shape):
     seen = cast(solid_of(look(shape)), origin, direction, UP).hit
     steps = np.linspace(0, 2, 4000)
     march = origin[:, None, None] + direction[..., None] * steps
-    assert (seen >= contains(shape, march, 0.995).any(axis=1)).all()
-    assert (seen <= contains(shape, march, 1.005).any(axis=1)).all()
+    assert (seen >= contains(shape, HALF[shape], march, 0.995).any(axis=1)).all()
+    assert (seen <= contains(shape, HALF[shape], march, 1.005).any(axis=1)).all()
     assert 0 < seen.mean() < 1
 
 

@@ -51,6 +51,7 @@ def check_study(study: Study) -> None:
         check_model(model_settings(study, name), _where(study, name, "model", f"models.{name}"))
         _check_training(study, name)
     _check_severities(study)
+    _check_leakage(study)
     check_methods(study)
     check_contestants(study.adaptation)
     _check_training_clips(study)
@@ -133,10 +134,14 @@ def _check_splits(study: Study) -> None:
 
 
 def _check_severities(study: Study) -> None:
-    """What a running stream shows stays in view; other severities are free."""
+    """What a running stream or the data set shows stays in view; other severities are free."""
     simulation, adaptation = study.simulation, study.adaptation
     plans = (adaptation.streams[name] for name in adaptation.runs if name in adaptation.streams)
-    shown = {domain for plan in plans for domain in plan.domains}
+    shown = {domain for plan in plans for domain in plan.domains} | {*study.dataset.severities}
+    for name in study.dataset.severities:
+        if name not in simulation.severities:
+            remedy = f"use names of simulation.severities: {listed(simulation.severities)}"
+            raise SettingsError("dataset.severities", name, "no such domain", remedy)
     for name, domain in simulation.severities.items():
         where = f"simulation.severities.{name}"
         if not str(name).isidentifier() or name in ("A", "B"):
@@ -148,6 +153,19 @@ def _check_severities(study: Study) -> None:
             if value < bound and name in shown:
                 remedy = f"clips are drawn to stay in view in B: use at least {bound:g}"
                 raise SettingsError(f"{where}.{scale}", value, "beyond domain_b", remedy)
+
+
+def _check_leakage(study: Study) -> None:
+    """The probe is fitted on pairs of clips, in folds of whole episodes."""
+    if not study.leakage.modes:
+        return
+    size, episode = study.splits["leakage"], study.simulation.episode_clips
+    if size.a != size.b:
+        remedy = f"clips come in pairs: use {size.a}, as in A"
+        raise SettingsError("splits.leakage.b", size.b, "unpaired clips", remedy)
+    if size.a // episode < study.leakage.folds:
+        remedy = f"give at least {study.leakage.folds * episode} clips, or leakage.modes: []"
+        raise SettingsError("splits.leakage.a", size.a, "fewer episodes than folds", remedy)
 
 
 def _check_training(study: Study, name: str) -> None:

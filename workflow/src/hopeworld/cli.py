@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from hopeworld.export import export
 from hopeworld.settings import Simulation, read
 from hopeworld.simulation.table import read_attributes
 from hopeworld.simulation.validity import measure, require_valid
+
+RESOURCES = Path(__file__).resolve().parents[3] / "resources"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,7 +47,45 @@ def _parser() -> argparse.ArgumentParser:
     kept.add_argument("results", type=Path, help="folder of a study, such as results/verdict")
     kept.add_argument("folder", type=Path, help="where to, such as docs/results/verdict")
     kept.set_defaults(run=_export)
+    _add_features(commands.add_parser("features", help="the feature shards of a study"))
+    _add_clips(commands.add_parser("clips", help="the clips of a study"))
     return parser
+
+
+def _add_features(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(required=True, metavar="action")
+    info = actions.add_parser(
+        "info", help="a table of the shards; writes the index if it is missing"
+    )
+    info.add_argument("--rebuild", action="store_true", help="write the index in any case")
+    check = actions.add_parser("verify", help="every checksum, every shard of the index")
+    repair = actions.add_parser("repair", help="make broken and missing shards again")
+    repair.add_argument("--device", default="cpu", help="cpu or cuda (cpu)")
+    repair.add_argument("--resources", type=Path, default=RESOURCES, help="folder of weights.yaml")
+    info.set_defaults(run=_later("features", "info"))
+    check.set_defaults(run=_later("features", "check"))
+    repair.set_defaults(run=_later("repair_features", "run"))
+    for action in (info, check, repair):
+        action.add_argument("results", type=Path, help="folder of a study")
+
+
+def _add_clips(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(required=True, metavar="action")
+    check = actions.add_parser("verify", help="read every mp4; its frames are those of its table")
+    repair = actions.add_parser("repair", help="make broken and missing clips and tables again")
+    check.set_defaults(run=_later("clips", "check"))
+    repair.set_defaults(run=_later("clips", "mend"))
+    for action in (check, repair):
+        action.add_argument("results", type=Path, help="folder of a study")
+
+
+def _later(module: str, name: str) -> Callable[[argparse.Namespace], None]:
+    """A command whose module is imported when it runs: the others do without its packages."""
+
+    def run(chosen: argparse.Namespace) -> None:
+        getattr(importlib.import_module(f"hopeworld.commands.{module}"), name)(chosen)
+
+    return run
 
 
 def _table(chosen: argparse.Namespace) -> None:

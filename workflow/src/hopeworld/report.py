@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-TARGETS = ("evaluation", "figures")
+TARGETS = ("evaluation", "figures", "dataset")
 
 
 class ReportError(ValueError):
@@ -17,7 +17,7 @@ class ReportError(ValueError):
 
 
 def write_report(snakefile: Path, settings: Path, output: Path) -> None:
-    """Write the HTML report of the targets `evaluation` and `figures` of a finished study.
+    """Write the HTML report of a finished study: what `TARGETS` made of it.
 
     `settings` is the file of the study's whole configuration. Raises `ReportError` where Snakemake
     fails; its reasons are then on standard error.

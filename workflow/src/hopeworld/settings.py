@@ -31,6 +31,7 @@ SPLITS = (
     "out_of_range",
     "held_out",
     "stream_4",
+    "leakage",
 )
 PHASES = ("A1", "B", "A2", "B2")
 """The phases of a stream, by position: the second is named B whatever its domain is."""
@@ -114,15 +115,18 @@ class SplitSize:
     b: int = key("clips in domain B", low=0)
 
 
+Mode = Literal["tubelet", "prefix", "clip"]
+
+
 @dataclass(frozen=True)
 class Encoder:
     """The frozen V-JEPA 2 ViT-L/16."""
 
     weights: str = key("`random`, a name of resources/weights.yaml, a folder, or Meta's .pt file")
     seed: int = key("seed of `random` weights", low=0)
-    mode: Literal["tubelet", "clip"] = key("`tubelet` is causal; `clip` lets the future in")
+    mode: Mode = key("`tubelet` and `prefix` are causal; `clip` lets the future in")
     dtype: Literal["float32", "bfloat16", "float16"] = key("arithmetic of the encoder")
-    batch: int = key("sequences (tubelets or clips) per forward pass", low=1)
+    batch: int = key("sequences per forward pass; 0 chooses from the memory of the job", low=0)
 
 
 @dataclass(frozen=True)
@@ -130,6 +134,22 @@ class Store:
     """The HDF5 shards of clips and of features."""
 
     clips_per_shard: int = key("clips in a shard; simulated and encoded as one job", low=1)
+
+
+@dataclass(frozen=True)
+class Leakage:
+    """How much of the future the encoder puts into what precedes the push."""
+
+    modes: tuple[Mode, ...] = key("encoder modes to compare; [] skips the comparison")
+    folds: int = key("folds of the probe, whole episodes in each", low=2)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """The clips as a folder for others to use."""
+
+    severities: tuple[str, ...] = key("simulation.severities that the split `probe` is shown in")
+    preview_clips: int = key("clips of a split in its preview and its contact sheet", low=1)
 
 
 @dataclass(frozen=True)
@@ -395,6 +415,8 @@ class Study:
     splits: dict[str, SplitSize] = key("clips per split")
     encoder: Encoder = key("frozen features")
     store: Store = key("files")
+    leakage: Leakage = key("what the encoder knows of the future")
+    dataset: Dataset = key("the clips for others")
     models: Models = key("predictors")
     variants: dict[str, Variant] = key("predictors that differ in some keys; {} for none")
     training: Training = key("training")

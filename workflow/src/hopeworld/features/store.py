@@ -1,26 +1,36 @@
 """Feature shards: contiguous float16 latents in HDF5, one checksum per clip.
 
 A shard is done if and only if it has its final name, opens, is marked complete and carries the
-expected config hash. A shard is written once, clip by clip, and never changed. Arrays:
-`schema.FEATURE_SHARD`.
+expected config hash. A shard is written once, clip by clip, by one process, and never changed.
+Arrays: `schema.FEATURE_SHARD`.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 
 import crc32c
 import h5py
 import numpy as np
 
-from hopeworld.files import atomic
+from hopeworld.files import (
+    DiskFull,
+    atomic,
+    exclusive,
+    full_disk_named,
+    remove_unfinished,
+    reserve,
+    study_of,
+)
 from hopeworld.schema import FEATURE_SHARD
 
 FLOAT16_MAX = float(np.finfo(np.float16).max)
+METADATA_BYTES = 2**20  # more than all but the latents takes, of some thousand clips
 
 
 class StoreError(ValueError):
@@ -31,22 +41,20 @@ class CorruptShard(StoreError):
     """A feature shard whose bytes are not what was written."""
 
     def __init__(self, path: str | os.PathLike, problem: str):
-        super().__init__(f"{path}: {problem}; delete this file and run again")
-
-
-class DiskFull(StoreError):
-    """A disk that cannot hold the features that are about to be made."""
+        repair = f"hopeworld features repair {study_of(path, 3)}"
+        super().__init__(f"{path}: {problem}; run `{repair}`, or delete this file and run again")
 
 
 @dataclass(frozen=True)
 class ShardHeader:
     """How the latents of a shard were made; stored as attributes of the file."""
 
-    config: str
-    weights: str
+    config: str  # hash of all that they depend on
+    weights: str  # of the encoder, with their origin
     mode: str
     dtype: str
     software: str
+    settings: str  # JSON: the section `encoder`, image_px and steps, to make the shard again
 
 
 def is_complete(path: str | os.PathLike, config: str) -> bool:
@@ -80,31 +88,59 @@ def write_shard(
 
     `latents` may be a generator: one clip at a time is held. Nothing appears at `path` before all
     is on disk. Raises `StoreError` on a latent that is not finite or does not fit float16, and when
-    there are more or fewer latents than clips.
+    there are more or fewer latents than clips; `InUse` while another process writes this shard;
+    `DiskFull` at the first latent, when room is set aside for all.
     """
-    final = Path(path)
-    for stale in final.parent.glob(f"{final.stem}.tmp.*{final.suffix}"):
-        stale.unlink()
-    with atomic(final) as part, h5py.File(part, "w") as file:
-        file.create_dataset("clip", data=np.asarray(clips, FEATURE_SHARD["clip"].dtype))
-        sums = [_append(file, row, latent, clips) for row, latent in enumerate(latents)]
-        if len(sums) != len(clips):
-            raise StoreError(f"{final}: got {len(sums)} latents for {len(clips)} clips")
-        file.create_dataset("crc32c", data=np.asarray(sums, FEATURE_SHARD["crc32c"].dtype))
-        _describe(file, header)
-        file.attrs["complete"] = True
+    final, clips = Path(path), np.asarray(clips, FEATURE_SHARD["clip"].dtype)
+    with exclusive(final), full_disk_named(final, f"clips {clips[0]} to {clips[-1]}"):
+        remove_unfinished(final)
+        stored = _stored(final, clips, latents)
+        first = next(stored)
+        with atomic(final) as part:
+            _prepare(part, len(clips) * first.nbytes)
+            with h5py.File(part, "r+") as file:
+                _fill(file, header, clips, chain([first], stored))
 
 
-def _append(file: h5py.File, row: int, latent: np.ndarray, clips: np.ndarray) -> int:
-    if row >= len(clips):
-        raise StoreError(f"{file.filename}: more latents than the {len(clips)} clips")
-    extreme = np.abs(latent).max()
-    if not extreme < FLOAT16_MAX:
-        what = f"the largest feature of clip {clips[row]} is {extreme}"
-        raise StoreError(f"{file.filename}: {what}; float16 holds less than {FLOAT16_MAX:.0f}")
-    stored = np.ascontiguousarray(latent, FEATURE_SHARD["latent"].dtype)
+def _stored(final: Path, clips: np.ndarray, latents: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """The latents as float16, one for each clip; raises `StoreError` where they cannot be that."""
+    count = 0
+    for count, latent in enumerate(latents, 1):
+        if count > len(clips):
+            raise StoreError(f"{final}: more latents than the {len(clips)} clips")
+        extreme = np.abs(latent).max()
+        if not extreme < FLOAT16_MAX:
+            problem = f"the largest feature of clip {clips[count - 1]} is {extreme}"
+            raise StoreError(f"{final}: {problem}; float16 holds less than {FLOAT16_MAX:.0f}")
+        yield np.ascontiguousarray(latent, FEATURE_SHARD["latent"].dtype)
+    if count < len(clips):
+        raise StoreError(f"{final}: got {count} latents for {len(clips)} clips")
+
+
+def _prepare(part: Path, latent_bytes: int) -> None:
+    """Make an empty HDF5 file that has all its room on the disk: HDF5 crashes where that ends."""
+    with h5py.File("empty", "w", driver="core", backing_store=False) as file:
+        file.flush()
+        image = file.id.get_file_image()
+    part.write_bytes(image)
+    reserve(part, latent_bytes + METADATA_BYTES)
+
+
+def _fill(
+    file: h5py.File, header: ShardHeader, clips: np.ndarray, latents: Iterable[np.ndarray]
+) -> None:
+    file.create_dataset("clip", data=clips)
+    sums = [_append(file, row, latent) for row, latent in enumerate(latents)]
+    file.create_dataset("crc32c", data=np.asarray(sums, FEATURE_SHARD["crc32c"].dtype))
+    _describe(file, header)
+    file.attrs["complete"] = True
+
+
+def _append(file: h5py.File, row: int, stored: np.ndarray) -> int:
+    """Write a latent and return its checksum."""
     if "latent" not in file:
-        file.create_dataset("latent", (len(clips), *stored.shape), stored.dtype)
+        rows = len(file["clip"])
+        file.create_dataset("latent", (rows, *stored.shape), stored.dtype)
     file["latent"][row] = stored
     return crc32c.crc32c(stored)
 
@@ -142,12 +178,14 @@ class FeatureShard:
         self.header = ShardHeader(
             **{name: str(file.attrs[name]) for name in ShardHeader.__dataclass_fields__}
         )
-        latent = file["latent"]
-        self.clip = file["clip"][:]
-        self._crc32c = file["crc32c"][:]
-        self._latent = np.memmap(
-            self.path, latent.dtype, "r", offset=latent.id.get_offset(), shape=latent.shape
-        )
+        latent, self.clip, self.crc32c = file["latent"], file["clip"][:], file["crc32c"][:]
+        self._offset = latent.id.get_offset()
+        is_plain = self._offset is not None and latent.dtype == FEATURE_SHARD["latent"].dtype
+        if not is_plain or not len(latent) == len(self.clip) == len(self.crc32c):
+            raise CorruptShard(self.path, "its arrays are not those of a feature shard")
+        # Copy on write: torch warns of arrays that it may not write to, and nobody writes.
+        mapped = np.memmap(self.path, latent.dtype, "c", self._offset, latent.shape)
+        self._latent = np.asarray(mapped)
 
     def __reduce__(self) -> tuple:
         return FeatureShard, (self.path,)
@@ -166,8 +204,39 @@ class FeatureShard:
         Raises `CorruptShard` with the file and the clip if a checksum does not match.
         """
         rows = np.asarray(rows, np.int64)
+        self.prefetch(rows)
         for row in np.unique(rows[~self._verified[rows]]):
-            if crc32c.crc32c(self._latent[row]) != self._crc32c[row]:
+            self.latent(row)
+        return self._latent[rows]
+
+    def latent(self, row: int) -> np.ndarray:
+        """The latent of a row where it lies on disk, float16 [T, P, D]; raises `CorruptShard`."""
+        latent = self._latent[row]
+        if not self._verified[row]:
+            if crc32c.crc32c(latent) != self.crc32c[row]:
                 raise CorruptShard(self.path, f"checksum of clip {self.clip[row]} does not match")
             self._verified[row] = True
-        return np.asarray(self._latent[rows])
+        return latent
+
+    def prefetch(self, rows: np.ndarray) -> None:
+        """Have the system read `rows` all at once where memory does not hold every fourth of them.
+
+        A batch that is in memory pays a fortieth of its time for the question.
+        """
+        size = self._latent[0].nbytes
+        starts = [self._offset + int(row) * size for row in rows]
+        descriptor = os.open(self.path, os.O_RDONLY)
+        try:
+            if not all(_is_cached(descriptor, start + size - 1) for start in starts[::4]):
+                for start in starts:
+                    os.posix_fadvise(descriptor, start, size, os.POSIX_FADV_WILLNEED)
+        finally:
+            os.close(descriptor)
+
+
+def _is_cached(descriptor: int, position: int) -> bool:
+    """Whether a byte of a file is in memory; False where the system cannot tell."""
+    try:
+        return os.preadv(descriptor, [bytearray(1)], position, os.RWF_NOWAIT) == 1
+    except OSError:
+        return False

@@ -19,11 +19,14 @@ import torch
 from torch import nn
 from transformers import VJEPA2Config, VJEPA2Model
 
-from hopeworld.features.checkpoints import read_meta, read_transformers
+from hopeworld.features.checkpoints import Checkpoint, few, read_checkpoint
 from hopeworld.features.manifest import WeightsError, locate
+from hopeworld.files import read_json
 from hopeworld.settings import CLIP_FRAMES, PATCH_PX, TUBELET_FRAMES, Encoder
 
 INITIAL_STD = 0.02
+SHAPELESS = ("num_attention_heads", "hidden_act", "layer_norm_eps")
+"""Keys of a model's config.json that change its features, but no parameter's name or shape."""
 
 
 @dataclass(frozen=True)
@@ -52,19 +55,22 @@ def load_encoder(
 ) -> tuple[nn.Module, str]:
     """Return the frozen encoder in `settings.dtype` on the CPU, and where its weights come from.
 
-    `resources` is the folder of weights.yaml. Raises `WeightsError`, one line, if the weights are
-    not there or do not fit `architecture`.
+    `resources` is the folder of weights.yaml. Prints what was read, or every parameter that does
+    not fit. Raises `WeightsError`, one line, if the weights are not there or do not fit
+    `architecture`.
     """
     dtype = getattr(torch, settings.dtype)
     encoder = _skeleton(architecture)
     if settings.weights == "random":
         _initialise(encoder, settings.seed, dtype)
         return _frozen(encoder), f"random (seed {settings.seed}, not pretrained)"
-    path = locate(settings.weights, resources)
-    read = read_transformers if path.is_dir() else read_meta
-    state, origin = read(path)
-    _fill(encoder, {name: value.to(dtype) for name, value in state.items()}, path)
-    return _frozen(encoder), origin
+    path, sha256 = locate(settings.weights, resources)
+    checkpoint = read_checkpoint(path, sha256)
+    _compare(checkpoint, encoder.state_dict(), path)
+    _compare_config(encoder.config, path / "config.json")
+    state = {name: value.to(dtype) for name, value in checkpoint.state.items()}
+    encoder.load_state_dict(state, assign=True)
+    return _frozen(encoder), checkpoint.origin
 
 
 def _skeleton(architecture: Architecture) -> nn.Module:
@@ -113,16 +119,45 @@ def _depth_factor(name: str) -> float:
     return math.sqrt(2 * (int(name.split(".")[1]) + 1))
 
 
-def _fill(encoder: nn.Module, state: dict[str, torch.Tensor], path: Path) -> None:
-    expected = {name: value.shape for name, value in encoder.state_dict().items()}
-    missing = sorted(expected.keys() - state.keys())
-    unexpected = sorted(state.keys() - expected.keys())
-    reshaped = sorted(n for n in expected.keys() & state.keys() if state[n].shape != expected[n])
-    problems = {"missing": missing, "unexpected": unexpected, "of another shape": reshaped}
-    found = [f"{len(v)} {k} (first: {v[0]})" for k, v in problems.items() if v]
+def _compare_config(config: VJEPA2Config, path: Path) -> None:
+    """Raise `WeightsError` where the config.json of a folder, if there is one, says otherwise."""
+    if not path.is_file():
+        return
+    try:
+        stated = dict(read_json(path))
+    except (ValueError, TypeError) as error:
+        raise WeightsError(path, "not a mapping in JSON", "copy the folder again") from error
+    usual = VJEPA2Config()
+    for key in SHAPELESS:
+        found, expected = stated.get(key, getattr(usual, key)), getattr(config, key)
+        if found != expected:
+            problem = f"not this encoder: {key} is {found}, not {expected}"
+            raise WeightsError(path, problem, "use ViT-L/16 weights")
+
+
+def _compare(checkpoint: Checkpoint, expected: dict[str, torch.Tensor], path: Path) -> None:
+    """Print what was read; raise `WeightsError` unless it is every parameter, and no other."""
+    state = checkpoint.state
+    problems = {
+        "missing": sorted(expected.keys() - state.keys()),
+        "unexpected": sorted(state.keys() - expected.keys()),
+        "of another shape": sorted(
+            name
+            for name in expected.keys() & state.keys()
+            if state[name].shape != expected[name].shape
+        ),
+    }
+    found = [f"{len(names)} {k} ({few(names)})" for k, names in problems.items() if names]
     if found:
-        raise WeightsError(path, f"not this encoder: {', '.join(found)}", "use ViT-L/16 weights")
-    encoder.load_state_dict(state, assign=True)
+        for kind, names in problems.items():
+            for name in names:
+                print(f"features: {kind}: {name}", flush=True)
+        problem = f"not this encoder: {', '.join(found)}"
+        raise WeightsError(path, problem, "use ViT-L/16 weights; the log lists all names")
+    count = sum(value.numel() for value in state.values())
+    print(f"features: read {len(state)} tensors, {count:,} parameters, of {checkpoint.origin}")
+    if checkpoint.unused:
+        print(f"features: left out {len(checkpoint.unused)} others ({few(checkpoint.unused)})")
 
 
 def _frozen(encoder: nn.Module) -> nn.Module:

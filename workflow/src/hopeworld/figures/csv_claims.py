@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from hopeworld.evaluation.labels import PERSISTENCE, in_order, label
+from hopeworld.figures.leakage_claim import leakage_claim
 
 Rows = list[dict[str, str]]
 
@@ -150,6 +151,7 @@ SENTENCES = {
     "clip_strips": _strips,
     "training_curves": _training,
     "variants": _variants,
+    "leakage": leakage_claim,
 }
 
 

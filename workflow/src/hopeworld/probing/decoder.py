@@ -2,10 +2,9 @@
 
     centre = sum_{p, d} W[p, d] z[p, d] + c,      W, c = argmin |centre - y|^2 + ridge |W|^2
 
-Fitted on true latents of domain A in its dual form, the ridge chosen by leaving out one episode at
-a time. The error of a hat matrix' fit without the rows g is (I - H_gg)^-1 (y - H y)_g: all of it
-in closed form. A prediction is never seen while fitting, so an error of the decoded prediction is
-one of the predictor; what the probe itself misses is reported on the true latents of both domains.
+Fitted on true latents of domain A, the ridge chosen by leaving out one episode at a time. A
+prediction is never seen while fitting, so an error of the decoded prediction is one of the
+predictor; what the probe itself misses is reported on the true latents of both domains.
 """
 
 from __future__ import annotations
@@ -26,6 +25,7 @@ from torch import Tensor
 from hopeworld.features.dataset import ClipDataset
 from hopeworld.files import atomic
 from hopeworld.models.predictor import standardise
+from hopeworld.probing import ridge
 
 METADATA_KEY = "hopeworld_decoder"
 LATENTS = 2048
@@ -107,19 +107,16 @@ def fit(latents: ndarray, centres: ndarray, groups: ndarray) -> Fit:
     """
     rows = latents.reshape(len(latents), -1)
     mean, target = rows.mean(0, dtype=np.float64), centres.mean(0, dtype=np.float64)
-    values, vectors = np.linalg.eigh(_gram(rows, mean))
-    values, scale = values.clip(0.0), max(values.mean(), 1e-12)
-    wanted = centres - target
-    errors = [_left_out(values, vectors, wanted, groups, ridge * scale) for ridge in RIDGES]
-    best = int(np.argmin([np.square(error).sum() for error in errors]))
-    dual = vectors @ ((vectors.T @ wanted) / (values + RIDGES[best] * scale)[:, None])
+    blocks = (rows[:, part] - mean[part] for part in _columns(rows.shape[1]))
+    found = ridge.solve(ridge.gram(blocks, len(rows)), centres - target, groups, RIDGES)
+    dual = found.weights
     weight = rows.T @ dual.astype(np.float32) - np.outer(mean, dual.sum(0))
     decoder = Decoder(
         torch.from_numpy(weight.reshape(*latents.shape[1:], 2).astype(np.float32)),
         torch.from_numpy((target - mean @ weight).astype(np.float32)),
     )
-    distance = float(np.linalg.norm(errors[best], axis=1).mean())
-    return Fit(decoder, RIDGES[best], distance, len(rows))
+    distance = float(np.linalg.norm(found.errors, axis=1).mean())
+    return Fit(decoder, found.ridge, distance, len(rows))
 
 
 def accuracy(decoder: Decoder, data: ClipDataset, fitted_on: ndarray) -> Accuracy:
@@ -203,24 +200,5 @@ def _batches(count: int) -> list[ndarray]:
     return [np.arange(first, min(first + CLIPS, count)) for first in range(0, count, CLIPS)]
 
 
-def _gram(rows: ndarray, mean: ndarray) -> ndarray:
-    """Inner products of the centred rows, float64 [n, n], a few columns at a time."""
-    gram = np.zeros((len(rows), len(rows)))
-    for first in range(0, rows.shape[1], COLUMNS):
-        part = rows[:, first : first + COLUMNS] - mean[first : first + COLUMNS]
-        gram += part @ part.T
-    return gram
-
-
-def _left_out(
-    values: ndarray, vectors: ndarray, wanted: ndarray, groups: ndarray, ridge: float
-) -> ndarray:
-    """Errors [n, 2] of every row by the fit without its group (eigenvalues, eigenvectors of K)."""
-    shrunk = vectors * (values / (values + ridge))
-    residual = wanted - shrunk @ (vectors.T @ wanted)
-    errors = np.empty_like(residual)
-    for group in np.unique(groups):
-        rows = np.flatnonzero(groups == group)
-        hat = shrunk[rows] @ vectors[rows].T + 1 / len(values)
-        errors[rows] = np.linalg.solve(np.eye(len(rows)) - hat, residual[rows])
-    return errors
+def _columns(width: int) -> list[slice]:
+    return [slice(first, first + COLUMNS) for first in range(0, width, COLUMNS)]

@@ -19,6 +19,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
+from hopeworld.files import exclusive, remove_unfinished
 from hopeworld.settings import Appearance, Camera, Simulation
 from hopeworld.simulation import engine
 from hopeworld.simulation.scenario import Scenario, draw_scenario
@@ -58,7 +59,15 @@ class ShardJob:
 
 
 def simulate_shard(job: ShardJob, log: TextIO) -> None:
-    """Make all clips of the job; progress goes to `log`. The table is written last."""
+    """Make all clips of the job; progress goes to `log`. The table is written last.
+
+    Raises `InUse` while another process makes this shard, and `DiskFull`, naming the file.
+    """
+    with exclusive(job.table):
+        _simulate(job, log)
+
+
+def _simulate(job: ShardJob, log: TextIO) -> None:
     _remove_old(job)
     renderer = Renderer(job.camera, job.appearance.checker_m)
     with engine.connected() as client:
@@ -73,8 +82,8 @@ def _remove_old(job: ShardJob) -> None:
     """Remove what an earlier or killed run left: the table first, as it vouches for the clips."""
     job.table.unlink(missing_ok=True)
     job.folder.mkdir(parents=True, exist_ok=True)
-    unfinished = job.table.parent.glob(f"{job.table.stem}.tmp.*{job.table.suffix}")
-    for leftover in (*unfinished, *job.folder.glob("[0-9]*.mp4")):
+    remove_unfinished(job.table)
+    for leftover in job.folder.glob("[0-9]*.mp4"):
         leftover.unlink()
 
 
@@ -85,7 +94,9 @@ def _reported(job: ShardJob, log: TextIO) -> Iterator[int]:
         yield index
         now = time.monotonic()
         if now - last > PROGRESS_S or done == len(job.clips):
-            share = f"{done}/{len(job.clips)} clips, {done / (now - start):.1f} clips/s"
+            rate = done / (now - start)
+            left_s = (len(job.clips) - done) / rate
+            share = f"{done}/{len(job.clips)} clips, {rate:.1f} clips/s, {left_s:.0f} s left"
             print(f"{job.split}_{job.domain} {job.table.stem}: {share}", file=log, flush=True)
             last = now
 

@@ -15,7 +15,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from hopeworld.files import atomic
+from hopeworld.files import atomic, full_disk_named, study_of
 from hopeworld.schema import CLIP_SHARD, Array
 
 NAMES = ("config", "split", "domain")
@@ -26,7 +26,8 @@ class TableError(ValueError):
     """A clip table that is missing, corrupt or not one of this project."""
 
     def __init__(self, path: str | os.PathLike, problem: object):
-        super().__init__(f"{path}: {problem}; delete it and simulate its shard again")
+        repair = f"hopeworld clips repair {study_of(path, 3)}"
+        super().__init__(f"{path}: {problem}; run `{repair}`, or delete it and run again")
 
 
 def digest(*arrays: np.ndarray) -> str:
@@ -40,9 +41,19 @@ def digest(*arrays: np.ndarray) -> str:
 def write_clip_table(
     path: str | os.PathLike, columns: Mapping[str, np.ndarray], attributes: Mapping[str, Any]
 ) -> None:
-    """Write all columns of the schema and the attributes `NAMES` and `MAPPINGS` (as JSON)."""
+    """Write all columns of the schema and the attributes `NAMES` and `MAPPINGS` (as JSON).
+
+    Raises `DiskFull`.
+    """
     _require_schema(path, columns)
-    with atomic(path) as part, h5py.File(part, "w") as file:
+    image = _image(columns, attributes)
+    with full_disk_named(path, "the table"), atomic(path) as part:
+        part.write_bytes(image)
+
+
+def _image(columns: Mapping[str, np.ndarray], attributes: Mapping[str, Any]) -> bytes:
+    """The bytes of the file: made in memory, because HDF5 crashes where a disk is full."""
+    with h5py.File("table", "w", driver="core", backing_store=False) as file:
         for name, column in CLIP_SHARD.items():
             dataset = file.create_dataset(
                 name, data=_encode(columns[name], column), fletcher32=True
@@ -52,6 +63,8 @@ def write_clip_table(
         for name in MAPPINGS:
             file.attrs[name] = json.dumps(attributes[name], sort_keys=True)
         file.attrs["complete"] = True
+        file.flush()
+        return file.id.get_file_image()
 
 
 def read_clip_table(path: str | os.PathLike) -> dict[str, np.ndarray]:

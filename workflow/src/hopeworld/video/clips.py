@@ -12,7 +12,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from hopeworld.files import atomic
+from hopeworld.files import atomic, full_disk_named, study_of
 from hopeworld.settings import CLIP_FRAMES
 
 try:
@@ -27,7 +27,8 @@ class ClipError(ValueError):
     """A clip file that is missing, truncated or not a clip."""
 
     def __init__(self, path: str | os.PathLike, problem: object):
-        super().__init__(f"{path}: {problem}; delete its shard and simulate it again")
+        repair = f"hopeworld clips repair {study_of(path, 4)}"
+        super().__init__(f"{path}: {problem}; run `{repair}`, or delete its shard and run again")
 
 
 def clip_path(folder: str | os.PathLike, index: int) -> Path:
@@ -36,8 +37,15 @@ def clip_path(folder: str | os.PathLike, index: int) -> Path:
 
 
 def write_clip(path: str | os.PathLike, frames: np.ndarray, frame_hz: int) -> None:
-    """Write frames uint8 [F, H, W, 3] to an mp4 at a constant `frame_hz`, atomically."""
-    with atomic(path) as part, av.open(str(part), "w") as container:
+    """Write frames uint8 [F, H, W, 3] to an mp4 at a constant `frame_hz`, atomically.
+
+    Raises `DiskFull`.
+    """
+    with (
+        full_disk_named(path, "the clip"),
+        atomic(path) as part,
+        av.open(str(part), "w") as container,
+    ):
         stream = container.add_stream("libx264rgb", rate=frame_hz, options=ENCODER)
         stream.height, stream.width = frames.shape[1:3]
         stream.pix_fmt = "rgb24"
@@ -59,7 +67,7 @@ def read_with_decord(path: str | os.PathLike) -> np.ndarray:
         reader = decord.VideoReader(str(path), num_threads=1)
         _require_whole(path, len(reader))
         return reader.get_batch(range(CLIP_FRAMES)).asnumpy()
-    except RuntimeError as error:
+    except (RuntimeError, decord.DECORDError) as error:
         raise ClipError(path, f"not readable ({_first_line(error)})") from error
 
 
@@ -68,7 +76,7 @@ def read_with_pyav(path: str | os.PathLike) -> np.ndarray:
     try:
         with av.open(str(path)) as container:
             frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
-    except (av.FFmpegError, IndexError) as error:
+    except (av.FFmpegError, IndexError, UnicodeDecodeError) as error:
         raise ClipError(path, f"not readable ({_first_line(error)})") from error
     _require_whole(path, len(frames))
     return np.stack(frames)

@@ -48,13 +48,13 @@ class Renderer:
         reach = -self._eye[2] / self._rays[2]
         self._ground = np.stack([self._eye[i] + reach * self._rays[i] for i in (0, 1)])
         tiles = np.floor(self._ground / checker_m)
-        self._light_tile = ((tiles[0] + tiles[1]) % 2).mean(axis=0)
+        self._light_rays = ((tiles[0] + tiles[1]) % 2).sum(axis=0).astype(np.intp)
 
     def draw(self, scenario: Scenario, trajectory: Trajectory) -> Rendering:
         """Draw the frames of a trajectory; poses count to the micrometre."""
-        ground = self._ground_colour(scenario.look)
+        palette = self._ground_palette(scenario.look)
         light = light_direction(scenario.look)
-        background = _to_bytes(ground * _lit(light[2]))
+        background = _to_bytes(palette * _lit(light[2]))[self._light_rays]
         frames = np.repeat(background[None], len(trajectory.position), axis=0)
         coverage = np.zeros(frames.shape[:3], np.uint8)
         poses = np.round(np.hstack([trajectory.position, trajectory.quaternion]), POSE_DECIMALS)
@@ -63,14 +63,16 @@ class Renderer:
                 frames[frame], coverage[frame] = frames[frame - 1], coverage[frame - 1]
                 continue
             window = self._window(scenario.look, pose, light)
-            colour, hits = self._draw_window(scenario.look, pose, window, ground[window])
+            ground = palette[self._light_rays[window]]
+            colour, hits = self._draw_window(scenario.look, pose, window, ground)
             frames[frame][window], coverage[frame][window] = _to_bytes(colour), hits
         return Rendering(frames, coverage)
 
-    def _ground_colour(self, look: Look) -> np.ndarray:
-        """Colour [H, W, 3] of the ground under full light."""
+    def _ground_palette(self, look: Look) -> np.ndarray:
+        """Colours [antialias^2 + 1, 3] of the ground by how many rays of a pixel hit light."""
         dark, light = (np.array(colour) for colour in look.ground)
-        return dark + self._light_tile[..., None] * (light - dark)
+        rays = self._rays.shape[1]
+        return dark + np.arange(rays + 1)[:, None] / rays * (light - dark)
 
     def _window(self, look: Look, pose: np.ndarray, light: np.ndarray) -> tuple[slice, slice]:
         """Rows and columns that the object at `pose` [7] or its shadow can touch."""
@@ -115,8 +117,8 @@ def patch_masks(coverage: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     mask_next adds the following tubelet.
     """
     grid = coverage.shape[1] // PATCH_PX
-    blocks = coverage.reshape(-1, TUBELET_FRAMES, grid, PATCH_PX, grid, PATCH_PX)
-    now = (blocks > 0).any(axis=(1, 3, 5)).reshape(-1, grid * grid)
+    rows = coverage.reshape(-1, TUBELET_FRAMES, grid, PATCH_PX, grid * PATCH_PX).max(axis=(1, 3))
+    now = rows.reshape(-1, grid * grid, PATCH_PX).any(axis=2)
     return now, now | np.vstack([now[1:], now[-1:]])
 
 

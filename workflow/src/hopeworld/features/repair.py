@@ -1,0 +1,95 @@
+"""Make broken or missing feature shards again, from their clips, as they were made.
+
+The settings are those of the index, else of the shards beside it. The new shard takes its place
+when it is whole; where its checksums are the old ones it also takes the old modification time, so
+that the workflow computes nothing again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from hopeworld.features.encoder import EncodeJob, encode_shard
+from hopeworld.features.index import Entry, recorded, table_of, usual_settings, verify
+from hopeworld.features.store import FeatureShard, StoreError
+from hopeworld.features.weights import Architecture, vit_large
+from hopeworld.files import exclusive, keep_time, move, workflow_time
+from hopeworld.settings import Encoder, read
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Where shards are made again, and with what."""
+
+    results: Path  # folder of the study
+    resources: Path  # folder of weights.yaml
+    device: str = "cpu"
+    memory_mb: int = 4000
+    architecture: Callable[[int], Architecture] = vit_large
+
+
+def repair(shop: Workshop) -> Iterator[str]:
+    """Make every shard again that `verify` finds fault with; yield a line for each.
+
+    A shard that cannot be made again stays as it is, and its line says why.
+    """
+    entries = recorded(shop.results)
+    for path, problems in verify(shop.results):
+        if problems:
+            try:
+                entry = entries.get(path.relative_to(shop.results).as_posix(), {})
+                yield f"{path}: {_made_again(shop, path, entry)}"
+            except ValueError as error:
+                yield f"{path}: not repaired: {error}"
+
+
+def _made_again(shop: Workshop, path: Path, entry: Entry) -> str:
+    """Put a new shard at `path` and say how it compares with the old one."""
+    settings = entry.get("settings") or usual_settings(shop.results, path)
+    if not settings:
+        raise StoreError("no index and no other shard tells how; delete it and run the workflow")
+    table = table_of(shop.results, path)
+    old, modified_ns = entry.get("crc32c") or _stated(path), _last_modified(path, entry)
+    part = path.with_name(f"{path.stem}.repair.h5")
+    with exclusive(path):
+        encode_shard(_job(shop, settings, table, part))
+        new = FeatureShard(part).crc32c.tolist()
+        move(part, path)
+        if new == old:
+            keep_time(path, max(modified_ns, *map(workflow_time, (table, table.with_suffix("")))))
+    if new == old:
+        return "made again, the same as before"
+    if not old:
+        return "made again; nothing tells what it was before"
+    return "made again, but not the same; run the workflow, which computes again what used it"
+
+
+def _job(shop: Workshop, settings: Entry, table: Path, output: Path) -> EncodeJob:
+    """The job that made the shard, with another output."""
+    names = Encoder.__dataclass_fields__
+    return EncodeJob(
+        table=table,
+        clips=table.with_suffix(""),
+        output=output,
+        resources=shop.resources,
+        settings=read(Encoder, {name: settings[name] for name in names}, "encoder"),
+        architecture=shop.architecture(settings["image_px"]),
+        device=shop.device,
+        steps=settings["steps"],
+        memory_mb=shop.memory_mb,
+    )
+
+
+def _last_modified(path: Path, entry: Entry) -> int:
+    """When a shard was written, in ns: as the index says, else the file; 0 if neither does."""
+    return entry.get("modified_ns") or (path.stat().st_mtime_ns if path.exists() else 0)
+
+
+def _stated(path: Path) -> list[int]:
+    """The checksums that a broken shard states; [] where they cannot be read."""
+    try:
+        return FeatureShard(path).crc32c.tolist()
+    except (StoreError, ValueError):
+        return []
