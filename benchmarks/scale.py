@@ -23,7 +23,7 @@ from pathlib import Path
 import torch
 
 from benchmarks import machine, units
-from benchmarks.documents import with_table
+from benchmarks.documents import write_table
 from benchmarks.rounds import ROOT
 from benchmarks.run import OUT
 from benchmarks.sizes import read_study
@@ -71,7 +71,7 @@ def main() -> None:
     record = {"machine": about, "clip_bytes": clip_bytes, "work": [asdict(w) for w in work]}
     (OUT / f"scale_{options.device}.json").write_text(json.dumps(record, indent=1) + "\n")
     if options.docs:
-        DOCUMENT.write_text(with_table(options.device, text, DOCUMENT.read_text()))
+        write_table(options.device, text, DOCUMENT)
     print(text)
 
 

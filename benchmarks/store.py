@@ -1,8 +1,9 @@
 """Reading features: the store beside a memory-mapped .npy file of the same latents.
 
-A repeat gathers a batch of clips at random. Warm: the file is in memory. Cold: what memory holds of
-it is dropped and the file opened anew, both within the repeat, so there the store also verifies the
-checksum of every clip. For float32 the batch is widened by torch, on both sides.
+A batch is of clips at random. Warm: the file is in memory, and a repeat gathers one batch after the
+other. Cold: what memory holds of the file is dropped and it is opened anew, both within the repeat,
+so there the store also verifies the checksum of every clip. For float32 the batch is widened by
+torch, on both sides.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from hopeworld.features.store import FeatureShard, ShardHeader, write_shard
 
 GROUP = "reading features"
 CLIPS, BATCH = 64, 16
+BATCHES = {"warm": 8, "cold": 1, "new": 1}  # of a repeat
 EQUAL = 1.05  # 5 % are noise
 HEADER = ShardHeader("benchmark", "none", "tubelet", "float32", "none", "{}")
 
@@ -46,9 +48,8 @@ def _contestant(base: str, opened: Callable[[Path], Gather], state: str) -> Cont
     is_ours = opened in (shard, dataset)
     name = base.replace("memory-mapped .npy", "the store") if is_ours else base
     target = EQUAL if is_ours else None
-    return Contestant(
-        GROUP, name, base, partial(_build, opened, state), target, waits=state == "cold"
-    )
+    build = partial(_build, opened, state)
+    return Contestant(GROUP, name, base, build, target, BATCHES[state], waits=state == "cold")
 
 
 def npy(folder: Path) -> Gather:
@@ -90,7 +91,8 @@ def _build(opened: Callable[[Path], Gather], state: str, setting: Setting) -> Re
             if state == "cold":
                 _drop(path)
             gather = opened(folder)
-        gather(next(batches))
+        for _ in range(BATCHES[state]):
+            gather(next(batches))
 
     weakref.finalize(repeat, shutil.rmtree, folder)
     return repeat

@@ -398,10 +398,32 @@ def test_models_that_run_and_those_they_are_matched_with_are_trained():
 
 def test_a_severity_that_is_shown_stays_within_b():
     config = edited(("simulation", "severities", "mass", "mass_scale"), 0.1)
+    config["dataset"]["severities"] = ["mild"]
     assert checks.parse(config).simulation.severities["mass"].mass_scale == 0.1
     config["adaptation"]["runs"] = ["main", "mass"]
     with pytest.raises(SettingsError, match=r"mass\.mass_scale = 0\.1: beyond domain_b"):
         checks.parse(config)
+    config["adaptation"]["runs"], config["dataset"]["severities"] = ["main"], ["mass"]
+    with pytest.raises(SettingsError, match=r"mass\.mass_scale = 0\.1: beyond domain_b"):
+        checks.parse(config)
+    config["dataset"]["severities"] = ["ice"]
+    with pytest.raises(SettingsError, match=r"dataset\.severities = 'ice': no such domain"):
+        checks.parse(config)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "problem"),
+    [
+        (("splits", "leakage", "b"), 44, "unpaired clips"),
+        (("leakage", "folds"), 11, "fewer episodes than folds"),
+    ],
+)
+def test_the_leakage_study_needs_pairs_and_episodes(path, value, problem):
+    config = edited(path, value)
+    with pytest.raises(SettingsError, match=problem):
+        checks.parse(config)
+    config["leakage"]["modes"] = []
+    checks.parse(config)
 
 
 def test_a_reset_takes_the_rate_of_what_it_resets():

@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import json
+import os
 import re
 import shutil
 import signal
@@ -103,7 +104,8 @@ def test_connection_that_brings_nothing_more_is_given_up(hub, resources):
 
 def test_killed_fetch_is_continued(hub, resources):
     hub.stalls_at = HALF
-    process = subprocess.Popen([sys.executable, "-c", FETCH, str(resources)])
+    environment = os.environ | {"PYTHONPATH": str(RESOURCES.parent / "workflow" / "src")}
+    process = subprocess.Popen([sys.executable, "-c", FETCH, str(resources)], env=environment)
     part = path_in(resources, PART)
     deadline = time.monotonic() + 30
     while download.length(part) < HALF and time.monotonic() < deadline:

@@ -58,11 +58,12 @@ def encode_shard(job: EncodeJob) -> None:
     clips, sizes = table["clip"], job.architecture
     check_disk(job.output.parent, (len(clips), job.steps, sizes.grid**2, sizes.width))
     model, origin = load_encoder(job.settings, sizes, job.resources)
-    header = _header(job, origin, table["frames_sha256"])
-    if is_complete(job.output, header.config):
+    config = _config(job, origin, table["frames_sha256"])
+    if is_complete(job.output, config):
         print(f"features: {job.output} is done", flush=True)
         return
     encoder = _encoder(job, model.to(job.device))
+    header = _header(job, origin, config, encoder.batch)
     peak = matmul_rate(job.device, getattr(torch, job.settings.dtype))
     with counted(encoder.model) as passes:
         start = time.monotonic()
@@ -128,18 +129,23 @@ def _check_device(device: str, dtype: str) -> None:
         print("features: warning: no native bfloat16 here, float32 may be faster", flush=True)
 
 
-def _header(job: EncodeJob, origin: str, frames_sha256: Iterable[str]) -> ShardHeader:
-    """How the shard is made, with a hash of all that its features depend on."""
-    settings = asdict(job.settings) | {"image_px": job.architecture.image_px, "steps": job.steps}
+def _config(job: EncodeJob, origin: str, frames_sha256: Iterable[str]) -> str:
+    """Hash of all that the features depend on: weights, mode, steps, arithmetic, sizes, pixels."""
     how = [origin, job.settings.mode, job.steps, job.settings.dtype, asdict(job.architecture)]
     everything = json.dumps([how, list(map(str, frames_sha256))], sort_keys=True)
+    return hashlib.sha256(everything.encode()).hexdigest()[:16]
+
+
+def _header(job: EncodeJob, origin: str, config: str, batch: int) -> ShardHeader:
+    """How the shard is made, so that it can be made again: with the batch that was chosen."""
+    made = {"image_px": job.architecture.image_px, "steps": job.steps, "batch": batch}
     return ShardHeader(
-        config=hashlib.sha256(everything.encode()).hexdigest()[:16],
+        config=config,
         weights=origin,
         mode=job.settings.mode,
         dtype=job.settings.dtype,
         software=_software(job.device),
-        settings=json.dumps(settings, sort_keys=True),
+        settings=json.dumps(asdict(job.settings) | made, sort_keys=True),
     )
 
 
