@@ -21,7 +21,7 @@ def write_study(results: Path) -> None:
     write_json(results / INDEX, index(results, shards(results)))
 
 
-def write_shard_of(results: Path, name: str, clips: list[int]) -> None:
+def write_shard_of(results: Path, name: str, clips: list[int], mode: str = "tubelet") -> None:
     """Clips of noise with their table, and their features."""
     table = results / "clips" / "train_A" / f"{name}.h5"
     frames = {clip: clip_frames(clip, still=6) for clip in clips}
@@ -35,7 +35,7 @@ def write_shard_of(results: Path, name: str, clips: list[int]) -> None:
             clips=table.with_suffix(""),
             output=output,
             resources=RESOURCES,
-            settings=encoder_settings(),
+            settings=encoder_settings(mode=mode),
             architecture=TINY,
             steps=STEPS,
             device="cpu",

@@ -88,6 +88,20 @@ def test_without_an_index_a_shard_is_compared_with_the_others(results):
     assert str(path) in line
 
 
+def test_the_batch_that_a_machine_chose_is_no_fault(results):
+    path = results / "features" / "train_A" / "00002.h5"
+    write_features(path, [4, 5], dataclasses.replace(HEADER, settings='{"batch": 8}'))
+    assert problems(results) == []
+
+
+@pytest.mark.parametrize("settings", ["{", "", "\xff"])
+def test_settings_that_cannot_be_read_are_named(results, settings):
+    path = results / "features" / "train_A" / "00001.h5"
+    write_features(path, [2, 3], dataclasses.replace(HEADER, settings=settings))
+    (line,) = problems(results)
+    assert f"{path}: not a whole feature shard" in line
+
+
 def test_other_latents_and_other_clips_have_a_line(results):
     write_features(results / "features" / "train_A" / "00001.h5", [2, 4])
     sums, clips = problems(results)

@@ -118,6 +118,20 @@ def test_an_error_of_the_writer_ends_the_items(monkeypatch):
     assert len(made) <= CLIPS_BEHIND + 3
 
 
+def test_an_interrupt_while_the_last_items_wait_lets_the_writer_end(monkeypatch):
+    put, is_interrupted = overlap._put, threading.Event()
+
+    def interrupted(queue, item, writing):
+        if isinstance(item, overlap._End) and not is_interrupted.is_set():
+            is_interrupted.set()
+            raise KeyboardInterrupt
+        return put(queue, item, writing)
+
+    monkeypatch.setattr(overlap, "_put", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_behind(list, range(3))
+
+
 @pytest.mark.parametrize("stage", ["read", "encode", "write"])
 def test_an_error_of_any_stage_leaves_nothing_behind(tmp_path, monkeypatch, stage):
     def fail(*_):

@@ -7,14 +7,16 @@ import shutil
 import pytest
 from tests.snapshots import flip_latent, snapshot
 from tests.tiny_features import HEADER, write_features
-from tests.tiny_studies import workshop, write_study
+from tests.tiny_studies import workshop, write_shard_of, write_study
 
 from hopeworld.features.index import INDEX, verify
 from hopeworld.features.repair import repair
+from hopeworld.features.store import FeatureShard
 from hopeworld.files import InUse, exclusive
 
 SHARD = "features/train_A/00001.h5"
 HOUR_NS = 3600 * 10**9
+OTHER = dataclasses.replace(HEADER, settings='{"mode": "clip"}')
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +44,10 @@ def flip_a_byte(path):
 
 
 def replace_by_another(path):
-    write_features(path, [2, 3], dataclasses.replace(HEADER, settings='{"mode": "clip"}'))
+    """By a copy that keeps its time, as `cp -p` makes it."""
+    seen = path.stat().st_mtime_ns
+    write_features(path, [2, 3], OTHER)
+    os.utime(path, ns=(seen, seen))
 
 
 @pytest.mark.parametrize("harm", [delete, truncate, flip_a_byte, replace_by_another])
@@ -53,6 +58,28 @@ def test_what_was_harmed_is_as_before_and_so_is_its_time(results, harm):
     assert lines == [f"{results / SHARD}: made again, the same as before"]
     assert snapshot(results) == before
     assert list(repair(workshop(results))) == []
+
+
+def test_a_whole_shard_that_is_newer_than_the_index_is_left(results):
+    """The workflow made it with new settings and was stopped before it wrote the index."""
+    write_features(results / SHARD, [2, 3], OTHER)
+    before = snapshot(results)
+    (line,) = repair(workshop(results))
+    assert f"{SHARD}: not repaired: whole, newer than index.json; if the workflow made it" in line
+    assert snapshot(results) == before
+
+
+@pytest.mark.parametrize("harm", [flip_a_byte, truncate, delete])
+def test_an_index_of_old_settings_brings_no_shard_back(results, harm):
+    shutil.rmtree(results / "features" / "train_A")
+    for number, clips in enumerate(([0, 1], [2, 3])):
+        write_shard_of(results, f"{number:05d}", clips, mode="clip")
+    before = snapshot(results)
+    harm(results / SHARD)
+    *_, line = repair(workshop(results))
+    assert f"{SHARD}: made again" in line
+    assert FeatureShard(results / SHARD).header.mode == "clip"
+    assert snapshot(results)[SHARD][0] == before[SHARD][0]
 
 
 def test_the_time_is_never_before_that_of_the_clips(results):

@@ -218,7 +218,8 @@ def test_compressed_latents_are_no_shard(shard):
         FeatureShard(shard)
 
 
-def test_remedy_is_a_command_on_the_study(tmp_path):
-    path = tmp_path / "features" / "train_A" / "00000.h5"
+@pytest.mark.parametrize("folder", ["features/train_A", "leakage/clip/A"])
+def test_remedy_is_a_command_on_the_study(tmp_path, folder):
+    path = tmp_path / folder / "00000.h5"
     with pytest.raises(CorruptShard, match=rf"run `hopeworld features repair {tmp_path}`, or"):
         raise CorruptShard(path, "broken")

@@ -95,12 +95,36 @@ def verify(results: Path) -> Iterator[tuple[Path, list[str]]]:
             yield path, [str(error)]
 
 
+def expected(results: Path, path: Path) -> Entry:
+    """What a broken shard was: as the index says, or as it says itself if it is newer.
+
+    {} where the index knows nothing of it, or is older than the settings of the shards beside it.
+    Raises `StoreError` if it is whole and newer: the workflow may have made it with new settings.
+    """
+    entry = recorded(results).get(path.relative_to(results).as_posix(), {})
+    own = _readable([path] if path.exists() else []).get(path)
+    if not entry or not own:
+        beside = entry and _usual_beside(results, path)
+        is_stale = beside and not _is_alike(_making(entry["weights"], entry["settings"]), beside)
+        return {} if is_stale else entry
+    is_older = own["modified_ns"] <= os.stat(results / INDEX).st_mtime_ns
+    if is_older or own["sha256"] == entry["sha256"]:
+        return entry
+    if not any(_broken_clips(FeatureShard(path))):
+        remedy = f"if the workflow made it, run `hopeworld features info --rebuild {results}`"
+        raise StoreError(f"whole, newer than {INDEX.name}; {remedy}, else delete it and run again")
+    return own
+
+
 def usual_settings(results: Path, path: Path) -> Entry | None:
-    """The settings that most shards of the kind of `path` have, without it; None if it is alone."""
-    known = {results / name: entry for name, entry in recorded(results).items()}
-    others = _readable(other for other in shards(results) if other != path) | known
-    usual = _usual(others).get(path.parents[1])
+    """The settings of most other shards of the kind of `path`; None if it is alone."""
+    usual = _usual_beside(results, path)
     return usual and json.loads(usual)["settings"]
+
+
+def _usual_beside(results: Path, path: Path) -> str | None:
+    others = _readable(other for other in shards(results) if other != path)
+    return _usual(others).get(path.parents[1])
 
 
 def _readable(paths: Iterable[Path]) -> dict[Path, Entry]:
@@ -125,6 +149,14 @@ def _making(weights: str, settings: Entry) -> str:
     return json.dumps({"weights": weights, "settings": settings}, sort_keys=True)
 
 
+def _is_alike(one: str, other: str) -> bool:
+    """Whether two shards were made alike, but for the batch: that is chosen on each machine."""
+    made, others = json.loads(one), json.loads(other)
+    for making in (made, others):
+        making["settings"].pop("batch", None)
+    return made == others
+
+
 def _broken_clips(shard: FeatureShard) -> Iterator[str]:
     """A line for each clip whose checksum does not match."""
     shard.prefetch(np.arange(len(shard)))
@@ -145,7 +177,7 @@ def _differences(
     elif entry and shard.crc32c.tolist() != entry["crc32c"]:
         yield f"{path}: its checksums are not those of {INDEX.name}"
     making = _making(header.weights, json.loads(header.settings))
-    if making != usual[path.parents[1]]:
+    if not _is_alike(making, usual[path.parents[1]]):
         yield f"{path}: made with {making}, others with {usual[path.parents[1]]}"
 
 

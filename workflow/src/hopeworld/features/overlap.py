@@ -51,10 +51,10 @@ def write_behind(write: Callable[[Iterator[Item]], None], items: Iterable[Item])
             for item in items:
                 if not _put(queue, item, writing):
                     break
+            _put(queue, _End(), writing)
         except BaseException as error:
             _put(queue, _End(error), writing)
             raise
-        _put(queue, _End(), writing)
     writing.result()
 
 

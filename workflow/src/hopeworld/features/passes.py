@@ -97,7 +97,7 @@ def _to_host(latents: torch.Tensor) -> tuple[torch.Tensor, torch.cuda.Event | No
     host = torch.empty(latents.shape, dtype=torch.float16, pin_memory=True)
     host.copy_(latents.half(), non_blocking=True)
     arrived = torch.cuda.Event()
-    arrived.record()
+    arrived.record(torch.cuda.current_stream(latents.device))
     return host, arrived
 
 

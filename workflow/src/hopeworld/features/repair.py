@@ -1,6 +1,7 @@
 """Make broken or missing feature shards again, from their clips, as they were made.
 
-The settings are those of the index, else of the shards beside it. The new shard takes its place
+The settings are those of the index, else of the shards beside it. A whole shard that is newer than
+the index is left: it may be right and the index out of date. The new shard takes its place
 when it is whole; where its checksums are the old ones it also takes the old modification time, so
 that the workflow computes nothing again.
 """
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hopeworld.features.encoder import EncodeJob, encode_shard
-from hopeworld.features.index import Entry, recorded, table_of, usual_settings, verify
+from hopeworld.features.index import Entry, expected, table_of, usual_settings, verify
 from hopeworld.features.store import FeatureShard, StoreError
 from hopeworld.features.weights import Architecture, vit_large
 from hopeworld.files import exclusive, keep_time, move, workflow_time
@@ -35,11 +36,10 @@ def repair(shop: Workshop) -> Iterator[str]:
 
     A shard that cannot be made again stays as it is, and its line says why.
     """
-    entries = recorded(shop.results)
     for path, problems in verify(shop.results):
         if problems:
             try:
-                entry = entries.get(path.relative_to(shop.results).as_posix(), {})
+                entry = expected(shop.results, path)
                 yield f"{path}: {_made_again(shop, path, entry)}"
             except ValueError as error:
                 yield f"{path}: not repaired: {error}"

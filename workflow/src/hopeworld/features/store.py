@@ -7,6 +7,7 @@ Arrays: `schema.FEATURE_SHARD`.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator
@@ -41,7 +42,8 @@ class CorruptShard(StoreError):
     """A feature shard whose bytes are not what was written."""
 
     def __init__(self, path: str | os.PathLike, problem: str):
-        repair = f"hopeworld features repair {study_of(path, 3)}"
+        depth = 3 if Path(path).parts[-3:-2] == ("features",) else 4  # leakage/mode/domain
+        repair = f"hopeworld features repair {study_of(path, depth)}"
         super().__init__(f"{path}: {problem}; run `{repair}`, or delete this file and run again")
 
 
@@ -168,7 +170,9 @@ class FeatureShard:
         try:
             with h5py.File(self.path, "r") as file:
                 self._open(file)
-        except (OSError, KeyError) as error:
+        except CorruptShard:
+            raise
+        except (OSError, LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
             raise CorruptShard(self.path, f"not a whole feature shard ({error})") from error
         self._verified = np.zeros(len(self.clip), bool)
 
@@ -178,6 +182,7 @@ class FeatureShard:
         self.header = ShardHeader(
             **{name: str(file.attrs[name]) for name in ShardHeader.__dataclass_fields__}
         )
+        json.loads(self.header.settings)
         latent, self.clip, self.crc32c = file["latent"], file["clip"][:], file["crc32c"][:]
         self._offset = latent.id.get_offset()
         is_plain = self._offset is not None and latent.dtype == FEATURE_SHARD["latent"].dtype

@@ -98,7 +98,7 @@ def _opened(path: str | os.PathLike) -> Iterator[h5py.File]:
             yield file
     except FileNotFoundError as error:
         raise TableError(path, "no such clip table") from error
-    except OSError as error:
+    except (OSError, LookupError, RuntimeError) as error:
         raise TableError(path, f"not readable ({error})") from error
 
 
