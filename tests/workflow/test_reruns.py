@@ -31,6 +31,7 @@ TRAINED = {"train_predictor": 2 * len(SEEDS)}
 ANALYSED = {"analyse_memory": len(learning(CONFIG)) * len(SEEDS), "predict_example": 2}
 ADAPTED = SUMMARISED | ANALYSED | {"adapt_stream": stream_jobs(CONFIG)}
 PUBLISHED = {"publish_dataset": 1, "write_report": 1}
+INDEXED = {"index_features": 1}
 LEAKAGE = {"measure_leakage": 1, "draw_leakage": 1, "write_report": 1}
 HOPE = SUMMARISED | {
     "train_predictor": len(SEEDS),
@@ -107,8 +108,8 @@ def test_nothing_is_left_to_do(done):
         ),
         ("evaluation: {rolling_clips: 5}", SUMMARISED),
         ("verdict: {alpha: 0.01}", SUMMARISED),
-        ("adaptation: {runs: [main]}", SUMMARISED),
-        ("leakage: {modes: [clip]}", LEAKAGE),
+        ("adaptation: {runs: [main]}", SUMMARISED | INDEXED),
+        ("leakage: {modes: [clip]}", LEAKAGE | INDEXED),
         (f"leakage: {{folds: {changed('leakage', 'folds')}}}", LEAKAGE),
         (
             f"encoder: {{seed: {changed('encoder', 'seed')}}}",
@@ -116,6 +117,7 @@ def test_nothing_is_left_to_do(done):
             | TRAINED
             | {"encode_clips": shard_count(CONFIG, feature_parts(CONFIG))}
             | leakage_jobs(CONFIG)
+            | INDEXED
             | {"fit_decoder": 1},
         ),
         (
@@ -148,7 +150,7 @@ def test_a_contestant_less_runs_nothing_again(done, tmp_path):
 
 
 def test_physics_rerun_everything(done, tmp_path):
-    jobs = plan(done, *overlay(tmp_path, "simulation: {domain_b: {friction_scale: 0.5}}"))
+    jobs = plan(done, *overlay(tmp_path, "simulation: {domain_b: {mass_scale: 0.75}}"))
     assert jobs["simulate_clips"] == shard_count(CONFIG)
     assert jobs["write_report"] == 1
 

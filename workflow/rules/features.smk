@@ -59,6 +59,7 @@ rule encode_clips:
 
 rule index_features:
     input:
+        **leakage_features(),
         features=features(*used_parts()),
     output:
         index=result("features/index.json"),

@@ -8,4 +8,4 @@ from hopeworld.files import write_json
 
 with runlog.written_to(snakemake.log[0]):
     path = Path(snakemake.output.index)
-    write_json(path, index(path.parents[1], snakemake.input.features))
+    write_json(path, index(path.parents[1], snakemake.input))
