@@ -13,13 +13,13 @@ LOADER = """\
 import decord, h5py, pandas as pd
 
 folder = "results/default/dataset"
-clips = pd.read_parquet(f"{folder}/clips.parquet")           # one row per clip of every split
+clips = pd.read_parquet(f"{folder}/clips.parquet")  # one row per clip of every split
 clip = clips.query("split == 'probe' and domain == 'B'").iloc[0]
 frames = decord.VideoReader(f"{folder}/{clip.video}").get_batch(range(16)).asnumpy()
-with h5py.File(f"{folder}/{clip.states}") as states:         # uint8 [16, H, W, 3] above
-    force = states["force"][clip.row]                        # [16, 2] newtons
-    position = states["position"][clip.row]                  # [16, 3] metres
-    mask = states["mask_now"][clip.row]                      # [8, patches]
+with h5py.File(f"{folder}/{clip.states}") as states:  # uint8 [16, H, W, 3] above
+    force = states["force"][clip.row]  # [16, 2] newtons
+    position = states["position"][clip.row]  # [16, 3] metres
+    mask = states["mask_now"][clip.row]  # [8, patches]
 """
 
 
