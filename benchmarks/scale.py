@@ -272,7 +272,7 @@ def _sizes(study: Study, work: list[Work], clip_bytes: float) -> list[str]:
     for label, count, stored, encoding_s in sorted(rows, key=lambda row: row[1]):
         disk = f"{count * clip_bytes / 1e9:.2f} GB | {stored / 1e9:.1f} GB"
         hours = count * seconds["simulate_clips"] / HOUR, encoding_s / HOUR
-        lines.append(f"| {label} | {disk} | {hours[0]:.2g} | {hours[1]:.2g} |")
+        lines.append(f"| {label} | {disk} | {hours[0]:,.2f} | {hours[1]:,.1f} |")
     return lines
 
 
