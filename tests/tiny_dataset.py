@@ -6,9 +6,9 @@ import dataclasses
 import io
 from pathlib import Path
 
-from hopeworld.dataset.parts import Shard
 from hopeworld.dataset.publish import Publication
 from hopeworld.simulation.shards import simulate_shard
+from hopeworld.simulation.table import Shard
 from hopeworld.simulation.validity import validate
 from tests.figure_inputs import FIGURES
 from tests.tiny_clips import APPEARANCE, CAMERA, SIMULATION, shard_job

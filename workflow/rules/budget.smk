@@ -16,12 +16,6 @@ def used_parts():
     return list(dict.fromkeys([*parts, *PROBE, *tuning]))
 
 
-def feature_bytes(clips, steps):
-    """Bytes of some clips' features, float16."""
-    patches = (study.camera.image_px // PATCH_PX) ** 2
-    return 2 * clips * steps * patches * 1024
-
-
 def job_bytes(job):
     """Bytes that an encoding job adds to what is there."""
     found = job.wildcards

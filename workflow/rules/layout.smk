@@ -107,11 +107,16 @@ def leakage_features():
     }
 
 
+def feature_bytes(clips, steps):
+    """Bytes of some clips' features, float16."""
+    patches = (study.camera.image_px // PATCH_PX) ** 2
+    return 2 * clips * steps * patches * 1024
+
+
 def feature_mb():
     """Disk that a full feature shard takes, in MB."""
-    patches = (study.camera.image_px // PATCH_PX) ** 2
-    values = study.store.clips_per_shard * CLIP_FRAMES // TUBELET_FRAMES * patches * 1024
-    return 1 + math.ceil(2 * values / 1e6)
+    steps = CLIP_FRAMES // TUBELET_FRAMES
+    return 1 + math.ceil(feature_bytes(study.store.clips_per_shard, steps) / 1e6)
 
 
 def weights_record(weights):

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from hopeworld import runlog, settings
-from hopeworld.figures.clip_strips import Inputs, Shard, draw
+from hopeworld.figures.clip_strips import Inputs, draw
 from hopeworld.figures.style import Paths
+from hopeworld.simulation.table import Shard
 
 with runlog.written_to(snakemake.log[0]):
     given, read = snakemake.params, snakemake.input

@@ -4,9 +4,9 @@ import sys
 from pathlib import Path
 
 from hopeworld import runlog, settings
-from hopeworld.dataset.parts import Shard
 from hopeworld.dataset.publish import Publication, publish
 from hopeworld.files import read_json
+from hopeworld.simulation.table import Shard
 
 with runlog.written_to(snakemake.log[0]):
     given, read = snakemake.params, snakemake.input

@@ -16,18 +16,10 @@ from hopeworld.dataset.table import clip_rows
 from hopeworld.files import atomic
 from hopeworld.schema import CLIP_SHARD
 from hopeworld.settings import SPLITS
-from hopeworld.simulation.table import digest, read_attributes, read_clip_table
+from hopeworld.simulation.table import Shard, digest, read_attributes, read_clip_table
 from hopeworld.video.clips import ClipError, clip_path, read_clip
 
 TEXT_DTYPE = "S64"
-
-
-@dataclass(frozen=True)
-class Shard:
-    """A shard of clips: its table and its folder of mp4 files."""
-
-    table: Path
-    folder: Path
 
 
 @dataclass(frozen=True)

@@ -23,11 +23,12 @@ from hopeworld import settings
 from hopeworld.dataset.card import card
 from hopeworld.dataset.contents import Contents, splits
 from hopeworld.dataset.pairs import write_pairs
-from hopeworld.dataset.parts import Examples, Part, Shard, copy_part, parts_of
+from hopeworld.dataset.parts import Examples, Part, copy_part, parts_of
 from hopeworld.dataset.previews import write_preview
 from hopeworld.dataset.sheets import write_sheet
 from hopeworld.files import atomic, exclusive, full_disk_named, write_json
 from hopeworld.provenance import config_hash
+from hopeworld.simulation.table import Shard
 
 PROGRESS_S = 3.0
 PAIRED = "probe"

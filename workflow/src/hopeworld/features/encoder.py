@@ -26,8 +26,8 @@ from hopeworld.features.store import ShardHeader, check_disk, is_complete, write
 from hopeworld.features.throughput import choose_batch, counted, matmul_rate, summary
 from hopeworld.features.weights import Architecture, load_encoder
 from hopeworld.settings import CLIP_FRAMES, Encoder, SettingsError
-from hopeworld.simulation.table import digest, read_clip_table
-from hopeworld.video.clips import ClipError, clip_path, read_clip
+from hopeworld.simulation.table import read_clip_table
+from hopeworld.video.clips import ClipError, clip_path, read_clip, require_frames
 
 NATIVE_BFLOAT16 = ("avx512_bf16", "amx_bf16", "bf16")
 
@@ -107,8 +107,7 @@ def read_frames(path: Path, sha256: str, image_px: int) -> np.ndarray:
     expected = (CLIP_FRAMES, image_px, image_px, 3)
     if frames.shape != expected:
         raise ClipError(path, f"has shape {frames.shape}, not {expected}")
-    if digest(frames) != sha256:
-        raise ClipError(path, "pixels differ from the frames_sha256 of its table")
+    require_frames(path, frames, sha256)
     return frames
 
 

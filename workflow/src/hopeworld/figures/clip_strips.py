@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from hopeworld import files, settings
 from hopeworld.figures import layout, style
-from hopeworld.simulation.table import read_clip_table
+from hopeworld.simulation.table import Shard, read_clip_table
 from hopeworld.simulation.trajectory import resting_distance, sliding_distance
 from hopeworld.video.camera import project
 from hopeworld.video.clips import clip_path, read_clip
@@ -23,14 +23,6 @@ COLOURS = {"A": style.BLACK, "B": style.GREEN}
 MARKERS = {"A": "o", "B": "s"}
 ARROW_M_PER_N = 0.04
 MARGIN_SHARE = 0.22
-
-
-@dataclass(frozen=True)
-class Shard:
-    """A shard of clips: its table and its folder of mp4 files."""
-
-    table: Path
-    folder: Path
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from typing import Any
 from hopeworld.files import exclusive, keep_time, move, workflow_time
 from hopeworld.settings import Appearance, Camera, Simulation, read
 from hopeworld.simulation.shards import ShardJob, simulate_shard
-from hopeworld.simulation.table import TableError, digest, read_attributes, read_clip_table
-from hopeworld.video.clips import ClipError, clip_path, read_clip
+from hopeworld.simulation.table import TableError, read_attributes, read_clip_table
+from hopeworld.video.clips import ClipError, clip_path, read_clip, require_frames
 
 SHARD = "[0-9]" * 5
 PLAIN = ("A", "B")  # domains whose settings are the same
@@ -48,8 +48,7 @@ def verify(results: Path) -> Iterator[tuple[Path, dict[Path, str]]]:
 def _problem(path: Path, sha256: str) -> str:
     """What is wrong with a clip; '' if nothing is."""
     try:
-        if digest(read_clip(path)) != sha256:
-            raise ClipError(path, "pixels differ from the frames_sha256 of its table")
+        require_frames(path, read_clip(path), sha256)
     except ClipError as error:
         return str(error)
     return ""

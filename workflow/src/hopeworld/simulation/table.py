@@ -10,6 +10,8 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import h5py
@@ -20,6 +22,14 @@ from hopeworld.schema import CLIP_SHARD, Array
 
 NAMES = ("config", "split", "domain")
 MAPPINGS = ("settings", "versions")
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A shard of clips: its table and its folder of mp4 files."""
+
+    table: Path
+    folder: Path
 
 
 class TableError(ValueError):

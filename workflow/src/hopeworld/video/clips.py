@@ -14,6 +14,7 @@ import numpy as np
 
 from hopeworld.files import atomic, full_disk_named, study_of
 from hopeworld.settings import CLIP_FRAMES
+from hopeworld.simulation.table import digest
 
 try:
     import decord
@@ -59,6 +60,12 @@ def read_clip(path: str | os.PathLike) -> np.ndarray:
     if not os.path.isfile(path):
         raise ClipError(path, "no such clip")
     return read_with_pyav(path) if decord is None else read_with_decord(path)
+
+
+def require_frames(path: str | os.PathLike, frames: np.ndarray, sha256: str) -> None:
+    """Raise ClipError unless frames are, bit for bit, those of the digest in their table."""
+    if digest(frames) != sha256:
+        raise ClipError(path, "pixels differ from the frames_sha256 of its table")
 
 
 def read_with_decord(path: str | os.PathLike) -> np.ndarray:
