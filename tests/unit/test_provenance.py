@@ -120,6 +120,23 @@ def test_what_a_job_never_runs_is_left_out(source):
     assert not {"hopeworld.stage.first", "hopeworld.base"} & set(names)
 
 
+def test_a_script_is_hashed_with_what_it_imports_and_not_with_how_it_runs(source):
+    write(source, "runlog.py", "VALUE = 1\n")
+    script = source / "job.py"
+    script.write_text("from hopeworld import runlog\nfrom hopeworld.stage import lonely\n")
+    before = fingerprint(script, source=source)
+
+    def edited(name: str, text: str) -> bool:
+        (source / name).write_text(text)
+        return fingerprint(script, source=source) != before
+
+    assert not edited("runlog.py", "VALUE = 2\n")
+    assert not edited("job.py", "# why\n" + script.read_text())
+    assert edited("stage/lonely.py", "VALUE = 2\n")
+    assert not edited("stage/lonely.py", "VALUE = 1\n")
+    assert edited("job.py", script.read_text() + "print(runlog.VALUE)\n")
+
+
 def test_an_unknown_module_is_named(source):
     with pytest.raises(NoSuchModule, match=r"hopeworld\.stage\.third"):
         fingerprint("hopeworld.stage.third", source=source)

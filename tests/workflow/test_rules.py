@@ -39,7 +39,7 @@ def test_outputs_and_inputs_have_names(name):
 
 @pytest.mark.parametrize("name", sorted(set(RULES) - {"fetch_weights"}))
 def test_a_rule_depends_on_its_code_by_content(name):
-    assert re.search(r"code=.*(fingerprint|model_code)\(\"hopeworld\.", RULES[name])
+    assert re.search(rf"code=.*code_of\(\"{name}\"", RULES[name])
 
 
 @pytest.mark.parametrize("name", RULES)

@@ -23,7 +23,7 @@ rule fit_closed_form:
         disk_mb=10,
     params:
         formula=lambda wildcards: wildcards.formula,
-        code=fingerprint("hopeworld.models.closed_form"),
+        code=code_of("fit_closed_form"),
     message:
         "Fit {wildcards.formula}"
     script:
@@ -64,7 +64,7 @@ rule adapt_stream:
         probes=lambda wildcards: [domain for _, domain in probes(wildcards.stream)],
         adaptation=run_section,
         tuned_as=tuned_as,
-        code=lambda wildcards: model_code("hopeworld.adaptation.run", model_of(wildcards)),
+        code=lambda wildcards: code_of("adapt_stream", model_of(wildcards)),
     message:
         "Run {wildcards.method}, seed {wildcards.seed}, on the stream {wildcards.stream}"
     script:
@@ -103,7 +103,7 @@ rule tune_method:
         rate=lambda wildcards: float(wildcards.rate),
         seed=lambda wildcards: int(wildcards.seed),
         adaptation=method_section,
-        code=lambda wildcards: model_code("hopeworld.adaptation.run", model_of(wildcards)),
+        code=lambda wildcards: code_of("tune_method", model_of(wildcards)),
     message:
         "Tune {wildcards.method}, rate {wildcards.rate}, seed {wildcards.seed}"
     script:
@@ -132,7 +132,7 @@ rule compare_rates:
     params:
         tuning=section("adaptation")["tuning"],
         seeds=list(study.adaptation.tuning_seeds),
-        code=fingerprint("hopeworld.evaluation.tuning"),
+        code=code_of("compare_rates"),
     message:
         "Compare the rates on the tuning stream"
     script:

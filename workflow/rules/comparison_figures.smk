@@ -17,7 +17,7 @@ rule draw_horizon:
         **DRAWING,
     params:
         figures=section("figures"),
-        code=fingerprint("hopeworld.figures.horizon"),
+        code=code_of("draw_horizon"),
     message:
         "Draw the loss over the horizon"
     script:
@@ -40,7 +40,7 @@ rule draw_physics_probe:
         **DRAWING,
     params:
         figures=section("figures"),
-        code=fingerprint("hopeworld.figures.physics_probe"),
+        code=code_of("draw_physics_probe"),
     message:
         "Draw the error of the predicted centre"
     script:
@@ -64,7 +64,7 @@ rule draw_learning_rates:
         **DRAWING,
     params:
         figures=section("figures"),
-        code=fingerprint("hopeworld.figures.learning_rates"),
+        code=code_of("draw_learning_rates"),
     message:
         "Draw what every rate costs"
     script:
@@ -91,7 +91,7 @@ rule draw_contrasts:
         figures=section("figures"),
         alpha=study.verdict.alpha,
         confidence=study.verdict.confidence,
-        code=fingerprint("hopeworld.figures.contrasts"),
+        code=code_of("draw_contrasts"),
     message:
         "Draw the contrasts with the verdict"
     script:

@@ -34,8 +34,8 @@ rule publish_dataset:
         },
         figures=section("figures"),
         papers={name: (ROOT / name).read_text() for name in ("LICENSE", "CITATION.cff")},
-        clips_code=fingerprint("hopeworld.simulation.shards"),
-        code=fingerprint("hopeworld.dataset.publish"),
+        clips_code=code_of("simulate_clips"),
+        code=code_of("publish_dataset"),
     message:
         "Publish the clips as a data set"
     script:

@@ -85,12 +85,14 @@ def run_section(wildcards):
 
 
 @functools.cache
-def model_code(module, model):
-    """The fingerprint of `module` in a job that runs one kind of predictor and no other."""
-    kind = settings.model_kind(study, model)
-    needed = closure(PREDICTORS[kind]) if kind in PREDICTORS else ()
-    others = [other for other in PREDICTORS.values() if other not in needed]
-    return fingerprint(module, without=others)
+def code_of(rule, model=None):
+    """The fingerprint of a rule's script; of a job that runs one predictor, without the others."""
+    others = ()
+    if model is not None:
+        kind = settings.model_kind(study, model)
+        needed = closure(PREDICTORS[kind]) if kind in PREDICTORS else ()
+        others = [other for other in PREDICTORS.values() if other not in needed]
+    return fingerprint(ROOT / "workflow" / "scripts" / f"{rule}.py", without=others)
 
 
 def read_made(path):

@@ -69,7 +69,7 @@ rule summarise_study:
         evaluation=section("evaluation"),
         verdict=section("verdict"),
         episode_clips=study.simulation.episode_clips,
-        code=fingerprint("hopeworld.evaluation.summary"),
+        code=code_of("summarise_study"),
     message:
         "Join the tables of all runs and compute the metrics"
     script:
@@ -105,7 +105,7 @@ rule compare_variants:
         training=section("training"),
         variants=asdict(study)["variants"],
         methods=methods_section(study.adaptation.running_in("main"))["methods"],
-        code=fingerprint("hopeworld.evaluation.ablation"),
+        code=code_of("compare_variants"),
     message:
         "Compare the variants"
     script:

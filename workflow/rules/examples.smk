@@ -28,7 +28,7 @@ rule predict_example:
         order=study.orders[0],
         adaptation=with_twin,
         tuned_as=tuned_as,
-        code=lambda wildcards: model_code("hopeworld.probing.examples", model_of(wildcards)),
+        code=lambda wildcards: code_of("predict_example", model_of(wildcards)),
     message:
         "Predict the example clip with {wildcards.method}, seed {wildcards.seed}"
     script:

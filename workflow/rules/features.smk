@@ -50,7 +50,7 @@ rule encode_clips:
         encoder=section("encoder"),
         image_px=study.camera.image_px,
         steps=CLIP_FRAMES // TUBELET_FRAMES,
-        code=fingerprint("hopeworld.features.encoder"),
+        code=code_of("encode_clips"),
     message:
         "Encode clips {wildcards.split} {wildcards.domain}, shard {wildcards.shard}"
     script:
@@ -76,7 +76,7 @@ rule index_features:
         gpu=0,
         disk_mb=10,
     params:
-        code=fingerprint("hopeworld.features.index"),
+        code=code_of("index_features"),
     message:
         "Write the index of the features"
     script:

@@ -22,7 +22,7 @@ rule draw_protocol:
         simulation=section("simulation"),
         adaptation=methods_section(CONTESTANTS, STREAMS),
         probe=asdict(study.splits["probe"]),
-        code=fingerprint("hopeworld.figures.protocol"),
+        code=code_of("draw_protocol"),
     message:
         "Draw the protocol"
     script:
@@ -52,7 +52,7 @@ rule draw_clip_strips:
         simulation=section("simulation"),
         camera=section("camera"),
         clip=0,
-        code=fingerprint("hopeworld.figures.clip_strips"),
+        code=code_of("draw_clip_strips"),
     message:
         "Draw a clip in both domains beside the sliding law"
     script:
@@ -77,7 +77,7 @@ rule draw_training_curves:
     params:
         figures=section("figures"),
         gate_skill=study.training.gate_skill,
-        code=fingerprint("hopeworld.figures.training_curves"),
+        code=code_of("draw_training_curves"),
     message:
         "Draw the training curves"
     script:
@@ -101,7 +101,7 @@ rule draw_variants:
         **DRAWING,
     params:
         figures=section("figures"),
-        code=fingerprint("hopeworld.figures.variants"),
+        code=code_of("draw_variants"),
     message:
         "Draw what each switch does"
     script:

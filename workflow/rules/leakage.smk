@@ -44,7 +44,7 @@ rule measure_leakage:
         folds=study.leakage.folds,
         confidence=study.evaluation.confidence,
         draws=study.evaluation.bootstrap_draws,
-        code=fingerprint("hopeworld.probing.leakage"),
+        code=code_of("measure_leakage"),
     message:
         "Measure what the latents before the push tell of the future"
     script:
@@ -69,7 +69,7 @@ rule draw_leakage:
     params:
         figures=section("figures"),
         confidence=study.evaluation.confidence,
-        code=fingerprint("hopeworld.figures.leakage"),
+        code=code_of("draw_leakage"),
     message:
         "Draw what each mode of the encoder tells of the future"
     script:

@@ -23,7 +23,7 @@ rule draw_titan_diagnostics:
         **DRAWING,
     params:
         figures=section("figures"),
-        code=fingerprint("hopeworld.figures.titan_diagnostics"),
+        code=code_of("draw_titan_diagnostics"),
     message:
         "Draw the diagnostics of the memories"
     script:
@@ -47,7 +47,7 @@ rule draw_cms_levels:
         **DRAWING,
     params:
         figures=section("figures"),
-        code=fingerprint("hopeworld.figures.cms_levels"),
+        code=code_of("draw_cms_levels"),
     message:
         "Draw the levels of the continuum memory"
     script:
@@ -74,7 +74,7 @@ rule draw_memory_geometry:
         **DRAWING,
     params:
         figures=section("figures"),
-        code=fingerprint("hopeworld.figures.memory_geometry"),
+        code=code_of("draw_memory_geometry"),
     message:
         "Draw what the stream leaves in the memories"
     script:
@@ -105,7 +105,7 @@ rule draw_error_maps:
     params:
         figures=section("figures"),
         methods=EXAMPLES,
-        code=fingerprint("hopeworld.figures.error_maps"),
+        code=code_of("draw_error_maps"),
     message:
         "Draw where the predictions of one clip err"
     script:
@@ -136,7 +136,7 @@ rule draw_feature_maps:
     params:
         figures=section("figures"),
         methods=EXAMPLES,
-        code=fingerprint("hopeworld.figures.feature_maps"),
+        code=code_of("draw_feature_maps"),
     message:
         "Draw the features of one clip, true and predicted"
     script:

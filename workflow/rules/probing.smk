@@ -28,7 +28,7 @@ rule fit_decoder:
         gpu=0,
         disk_mb=10,
     params:
-        code=fingerprint("hopeworld.probing.decoder"),
+        code=code_of("fit_decoder"),
     message:
         "Fit the decoder of the object's centre"
     script:
@@ -68,7 +68,7 @@ rule analyse_memory:
         adaptation=method_section,
         tuned_as=tuned_as,
         confidence=study.evaluation.confidence,
-        code=lambda wildcards: model_code("hopeworld.probing.memory", model_of(wildcards)),
+        code=lambda wildcards: code_of("analyse_memory", model_of(wildcards)),
     message:
         "Analyse what {wildcards.method}, seed {wildcards.seed}, has learnt"
     script:
@@ -100,7 +100,7 @@ rule join_memory:
         disk_mb=10,
     params:
         stream="main",
-        code=fingerprint("hopeworld.probing.tables"),
+        code=code_of("join_memory"),
     message:
         "Join the analyses of all runs"
     script:

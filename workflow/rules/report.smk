@@ -25,7 +25,7 @@ rule write_report:
         disk_mb=100,
     params:
         captions=captions_hash(),
-        code=fingerprint("hopeworld.report"),
+        code=code_of("write_report"),
     message:
         "Write the report"
     script:

@@ -24,7 +24,7 @@ rule simulate_clips:
         simulation=clip_simulation,
         appearance=section("appearance"),
         camera=section("camera"),
-        code=fingerprint("hopeworld.simulation.shards"),
+        code=code_of("simulate_clips"),
     message:
         "Simulate and draw clips {wildcards.split} {wildcards.domain}, shard {wildcards.shard}"
     script:
@@ -50,7 +50,7 @@ rule validate_clips:
         disk_mb=1,
     params:
         simulation=section("simulation"),
-        code=fingerprint("hopeworld.simulation.validity"),
+        code=code_of("validate_clips"),
     message:
         "Compare the clips with the sliding law"
     script:

@@ -19,7 +19,7 @@ rule draw_online_loss:
     params:
         figures=section("figures"),
         evaluation=section("evaluation"),
-        code=fingerprint("hopeworld.figures.online_loss"),
+        code=code_of("draw_online_loss"),
     message:
         "Draw the online loss over the stream"
     script:
@@ -44,7 +44,7 @@ rule draw_paired_gain:
     params:
         figures=section("figures"),
         evaluation=section("evaluation"),
-        code=fingerprint("hopeworld.figures.paired_gain"),
+        code=code_of("draw_paired_gain"),
     message:
         "Draw the gain over the frozen twin"
     script:
@@ -67,7 +67,7 @@ rule draw_forgetting_recovery:
         **DRAWING,
     params:
         figures=section("figures"),
-        code=fingerprint("hopeworld.figures.forgetting_recovery"),
+        code=code_of("draw_forgetting_recovery"),
     message:
         "Draw forgetting against recovery"
     script:
@@ -91,7 +91,7 @@ rule draw_probe_curves:
         **DRAWING,
     params:
         figures=section("figures"),
-        code=fingerprint("hopeworld.figures.probe_curves"),
+        code=code_of("draw_probe_curves"),
     message:
         "Draw the loss on held-out clips"
     script:
@@ -116,7 +116,7 @@ rule draw_recovery:
     params:
         figures=section("figures"),
         evaluation=section("evaluation"),
-        code=fingerprint("hopeworld.figures.recovery"),
+        code=code_of("draw_recovery"),
     message:
         "Draw the first clips back in A"
     script:

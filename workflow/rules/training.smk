@@ -31,7 +31,7 @@ rule train_predictor:
         seed=lambda wildcards: int(wildcards.seed),
         settings=model_section,
         training=training_section,
-        code=lambda wildcards: model_code("hopeworld.training.loop", wildcards.model),
+        code=lambda wildcards: code_of("train_predictor", wildcards.model),
     message:
         "Train {wildcards.model}, seed {wildcards.seed}"
     script:

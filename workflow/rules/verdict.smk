@@ -28,7 +28,7 @@ rule decide_verdict:
         verdict=section("verdict"),
         methods=methods_section(CONTESTANTS)["methods"],
         oracles=oracles(),
-        code=fingerprint("hopeworld.evaluation.verdict"),
+        code=code_of("decide_verdict"),
     message:
         "Apply the rule of the verdict"
     script:

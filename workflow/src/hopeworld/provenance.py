@@ -7,6 +7,8 @@ layout leaves it as it was, an edit of the code changes it. Standard library onl
 from __future__ import annotations
 
 import ast
+import copy
+import functools
 import hashlib
 import importlib.metadata
 import json
@@ -25,16 +27,19 @@ SOURCE = Path(__file__).resolve().parent
 # package but one another, each only what stands after it here.
 VOCABULARY = ("hopeworld.settings", "hopeworld.schema", "hopeworld.strict")
 
+# How a job runs and what it tells of itself; no result depends on it.
+RUNNING = ("hopeworld.runlog", "hopeworld.device", "hopeworld.progress")
+
 
 class NoSuchModule(ValueError):
     """A module that the package does not have."""
 
 
-def fingerprint(module: str, without: Iterable[str] = (), source: Path = SOURCE) -> str:
-    """Hash the code of `module` and of every package module that it imports, directly or not.
+def fingerprint(start: str | Path, without: Iterable[str] = (), source: Path = SOURCE) -> str:
+    """Hash the code of `start` and of every package module that it imports, directly or not.
 
     Args:
-        module: dotted name, `hopeworld.training.loop`.
+        start: a module by its dotted name, `hopeworld.training.loop`, or the path of a script.
         without: modules that this job never runs; neither they nor their imports are followed.
         source: folder of the package.
 
@@ -45,32 +50,42 @@ def fingerprint(module: str, without: Iterable[str] = (), source: Path = SOURCE)
         NoSuchModule: the package has no such module.
     """
     digest = hashlib.sha256()
-    for name, tree in sorted(closure(module, without, source).items()):
-        digest.update(f"{name}\n{ast.dump(tree)}\n".encode())
+    for name, tree in sorted(closure(start, {*without, *RUNNING}, source).items()):
+        digest.update(f"{name}\n{_dumped(tree)}\n".encode())
     return digest.hexdigest()
 
 
 def closure(
-    module: str, without: Iterable[str] = (), source: Path = SOURCE
+    start: str | Path, without: Iterable[str] = (), source: Path = SOURCE
 ) -> dict[str, ast.Module]:
-    """The syntax trees, without docstrings, of `module` and of all package modules it imports."""
+    """The syntax trees, without docstrings, of `start` and of all package modules it imports.
+
+    The trees are shared: read them only. A script has its file's name.
+    """
     excluded = set(without)
     trees: dict[str, ast.Module] = {}
     asked: dict[str, set[str]] = {}
-    pending = [module, *_parents(module)]
-    while pending:
-        name = pending.pop()
-        if name in trees or name in VOCABULARY:
-            continue
-        trees[name] = _read(name, source)
-        for imported, names in _imports(trees[name], name, source):
+    pending: list[str] = []
+
+    def take(name: str, tree: ast.Module) -> None:
+        trees[name] = tree
+        for imported, names in _imports(tree, name, source):
             if imported in VOCABULARY:
                 asked.setdefault(imported, set()).update(names)
             if imported not in excluded:
-                pending += [imported, *_parents(imported)]
+                pending.extend([imported, *_parents(imported)])
+
+    if isinstance(start, Path):
+        take(start.name, _parsed(start.read_text()))
+    else:
+        pending.extend([start, *_parents(start)])
+    while pending:
+        name = pending.pop()
+        if name not in trees and name not in VOCABULARY:
+            take(name, _read(name, source))
     for name in VOCABULARY:
         if name in asked:
-            trees[name] = _Fieldless().visit(_definitions(_read(name, source), asked[name]))
+            trees[name] = _definitions(_read(name, source), frozenset(asked[name]))
             for imported, names in _imports(trees[name], name, source):
                 asked.setdefault(imported, set()).update(names)
     return trees
@@ -140,22 +155,38 @@ def _read(module: str, source: Path) -> ast.Module:
         raise NoSuchModule(
             f"{module}: no such module below {source}; correct the import, or the rule"
         )
-    return _Bare().visit(ast.parse(path.read_text(), filename=str(path)))
+    return _parsed(path.read_text())
 
 
-def _imports(tree: ast.AST, module: str, source: Path) -> Iterator[tuple[str, set[str]]]:
+# A start of Snakemake asks for some forty fingerprints, which share most of their modules.
+@functools.cache
+def _parsed(text: str) -> ast.Module:
+    return _Bare().visit(ast.parse(text))
+
+
+@functools.cache
+def _dumped(tree: ast.Module) -> str:
+    return ast.dump(tree)
+
+
+@functools.cache
+def _imports(tree: ast.Module, module: str, source: Path) -> list[tuple[str, set[str]]]:
     """Each package module that `tree` imports, with the names it asks of it."""
+    return list(_found_imports(tree, module, source))
+
+
+def _found_imports(tree: ast.Module, module: str, source: Path) -> Iterator[tuple[str, set[str]]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 if _is_ours(alias.name):
-                    yield alias.name, _attributes(tree, alias.asname or alias.name)
+                    yield alias.name, _attributes(tree).get(alias.asname or alias.name, set())
         elif isinstance(node, ast.ImportFrom):
             yield from _from_imports(node, tree, module, source)
 
 
 def _from_imports(
-    node: ast.ImportFrom, tree: ast.AST, module: str, source: Path
+    node: ast.ImportFrom, tree: ast.Module, module: str, source: Path
 ) -> Iterator[tuple[str, set[str]]]:
     base = _absolute(node, module, source)
     if not _is_ours(base):
@@ -164,7 +195,7 @@ def _from_imports(
     for alias in node.names:
         child = f"{base}.{alias.name}"
         if _path(child, source) is not None:
-            yield child, _attributes(tree, alias.asname or alias.name)
+            yield child, _attributes(tree).get(alias.asname or alias.name, set())
 
 
 def _absolute(node: ast.ImportFrom, module: str, source: Path) -> str:
@@ -178,27 +209,49 @@ def _absolute(node: ast.ImportFrom, module: str, source: Path) -> str:
     return ".".join([*parts, *([node.module] if node.module else [])])
 
 
-def _attributes(tree: ast.AST, name: str) -> set[str]:
-    """The x of every `name.x` in `tree`."""
-    return {
-        node.attr
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute) and ast.unparse(node.value) == name
-    }
+@functools.cache
+def _attributes(tree: ast.Module) -> dict[str, set[str]]:
+    """The x of every `name.x` in `tree`, by the dotted `name`."""
+    found: dict[str, set[str]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            found.setdefault(_dotted(node.value), set()).add(node.attr)
+    return found
 
 
-def _definitions(tree: ast.Module, names: set[str]) -> ast.Module:
-    """The statements of `tree` that define `names`, and all that these need in turn."""
+def _dotted(node: ast.expr) -> str:
+    """`a.b` of names and attributes; '' of any other expression."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute) and (base := _dotted(node.value)):
+        return f"{base}.{node.attr}"
+    return ""
+
+
+@functools.cache
+def _definitions(tree: ast.Module, names: frozenset[str]) -> ast.Module:
+    """The statements of `tree` that define `names`, and all that these need in turn, fieldless."""
     chosen: set[int] = set()
     pending = set(names)
-    body = [part for statement in tree.body for part in _single_imports(statement)]
+    statements = _statements(tree)
     while pending:
         name = pending.pop()
-        for index, statement in enumerate(body):
-            if index not in chosen and name in _bound(statement):
+        for index, (bound, used, _) in enumerate(statements):
+            if index not in chosen and name in bound:
                 chosen.add(index)
-                pending |= {n.id for n in ast.walk(statement) if isinstance(n, ast.Name)}
-    return ast.Module([s for i, s in enumerate(body) if i in chosen], [])
+                pending |= used
+    return ast.Module([s for i, (_, _, s) in enumerate(statements) if i in chosen], [])
+
+
+@functools.cache
+def _statements(tree: ast.Module) -> list[tuple[set[str], set[str], ast.stmt]]:
+    """Each statement of a module without fields, with the names it defines and those it uses."""
+    body = [part for statement in tree.body for part in _single_imports(statement)]
+    return [(_bound(s), _used(s), _Fieldless().visit(copy.deepcopy(s))) for s in body]
+
+
+def _used(statement: ast.stmt) -> set[str]:
+    return {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
 
 
 def _single_imports(statement: ast.stmt) -> list[ast.stmt]:
