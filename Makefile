@@ -11,7 +11,8 @@ SNAKEMAKE := $(BIN)/snakemake
 REQUIREMENTS := requirements.txt requirements-dev.txt
 
 .DELETE_ON_ERROR:
-.PHONY: help figures verdict thesis ablation smoke weights test bench lint format schema setup clean
+.PHONY: help figures verdict thesis ablation smoke weights test test-conda test-slurm test-report
+.PHONY: chaos reproduce audit bench lint format schema setup clean
 
 help:
 	@echo "make figures   every figure, table and report.html of the default study"
@@ -21,6 +22,10 @@ help:
 	@echo "make ablation  what each part of HOPE is good for, one switch at a time"
 	@echo "make weights   fetch encoder weights: NAME=a name of resources/weights.yaml"
 	@echo "make test      all tests (TESTS='-m \"not slow\"' leaves out the slow ones)"
+	@echo "make test-conda, test-slurm, test-report   one part of it: the environments, a cluster, the page"
+	@echo "make chaos     the smoke study, killed 60 times (CHAOS='--kills 5 --seed 1')"
+	@echo "make reproduce a fresh smoke study against the committed hashes"
+	@echo "make audit     known vulnerabilities of the packages"
 	@echo "make bench     speed against a plain formulation (BENCH='--only mixers', BENCH=--help)"
 	@echo "make lint      all static checks;  make format  puts files in order"
 	@echo "make schema    rewrite what is generated from settings.py"
@@ -48,6 +53,21 @@ weights: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest $(TESTS)
+
+test-conda test-slurm: test-%: $(READY)
+	$(BIN)/python -m pytest -m $*
+
+test-report: $(READY)
+	$(BIN)/python -m pytest -m browser
+
+chaos: $(READY)
+	$(BIN)/python -m tests.chaos $(CHAOS)
+
+reproduce: $(READY)
+	$(BIN)/python -m tests.reproduce
+
+audit: $(READY)
+	$(BIN)/python -m tests.audit
 
 # A peer that cannot be installed is a row of the table that says so.
 bench: $(READY)

@@ -12,10 +12,17 @@ sys.path.insert(0, str(ROOT / "workflow" / "src"))
 
 import yaml
 
-from hopeworld import checks, settings
+from hopeworld import checks, config_files, files, settings
+
+CONFIG = ROOT / "config" / "config.yaml"
+
+try:
+    config_files.require_plain([CONFIG, *workflow.overwrite_configfiles])
+except settings.SettingsError as error:
+    sys.exit(f"error: {error}")
 
 
-configfile: str(ROOT / "config" / "config.yaml")
+configfile: str(CONFIG)
 
 
 # Encoders that can be fetched; any other name is a folder or a file of the user's.
@@ -24,7 +31,8 @@ FETCHED = yaml.safe_load((ROOT / "resources" / "weights.yaml").read_text())
 try:
     study = checks.parse(config)
     settings.require_weights(study.encoder.weights, FETCHED)
-except settings.SettingsError as error:
+    files.require_writable(".snakemake")
+except (settings.SettingsError, files.NotWritable) as error:
     # One line, without the place in this file that a WorkflowError would add.
     sys.exit(f"error: {error}")
 
@@ -36,6 +44,7 @@ include: "workflow/rules/layout.smk"
 include: "workflow/rules/runs.smk"
 include: "workflow/rules/dependence.smk"
 include: "workflow/rules/budget.smk"
+include: "workflow/rules/endings.smk"
 include: "workflow/rules/simulation.smk"
 include: "workflow/rules/features.smk"
 include: "workflow/rules/dataset.smk"
@@ -52,14 +61,30 @@ include: "workflow/rules/comparison_figures.smk"
 include: "workflow/rules/memory_figures.smk"
 include: "workflow/rules/targets.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/manifest.smk"
 
 
 rule all:
     default_target: True
     input:
         rules.report.input,
+        # The report has them in it; here they are made again where one was removed.
+        rules.figures.input,
+        rules.evaluation.input,
+        rules.dataset.input,
         result("features/index.json"),
+        result("manifest.json"),
 
 
 onstart:
+    check_writable()
     check_budget(workflow.dag.needrun_jobs())
+
+
+onsuccess:
+    tell_warnings()
+
+
+onerror:
+    tell_warnings()
+    tell_failures()

@@ -20,14 +20,15 @@ from tests.synthetic_truth import (
     KINDS,
     PERSISTENCE,
     REGION_SCALE,
+    RUN_RULES,
     STREAMS,
     TRUTHS,
-    VERDICT,
     Truth,
     gain_of,
     method,
     methods,
 )
+from tests.synthetic_truth import VERDICT as VERDICT
 
 PROBE_EVERY = 16
 DIAGNOSE_EVERY = 4
@@ -185,9 +186,10 @@ def job(
         },
         kinds={model: KINDS[model] for model in models},
         oracles=(),
+        clip_norms=dict.fromkeys(models, 1.0),
         encoder=ENCODER,
         evaluation=EVALUATION,
-        verdict=VERDICT,
+        verdict=RUN_RULES,
         episode_clips=4,
     )
 
@@ -286,4 +288,5 @@ def outputs(folder: Path) -> Outputs:
         costs_tex=tables / "costs.tex",
         gate=tables / "gate.csv",
         metrics=folder / "metrics.json",
+        cautions=folder / "cautions.json",
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hopeworld import settings
+from hopeworld.evaluation.runs import RunRules
 
 CLIPS = {"A1": 32, "B": 64, "A2": 48}
 STREAMS = {"main": ("A", "B", "A"), "placebo": ("A", "A", "A")}
@@ -46,6 +47,11 @@ VERDICT = settings.Verdict(
         comparable=("skill_A1",),
         gates=("domain_gap", "base_skill", "net_gain", "collapsed"),
     ),
+)
+RUN_RULES = RunRules(
+    motion_bins=VERDICT.motion_bins,
+    collapse_ratio=VERDICT.collapse_ratio,
+    collapse_clips=VERDICT.collapse_clips,
 )
 
 

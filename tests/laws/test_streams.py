@@ -173,7 +173,7 @@ def test_a_probe_that_learns_is_caught(monkeypatch):
     stream = stream_of("hope")
     stream.play_next(0)
 
-    def learn(self, learner):
+    def learn(self, learner, tell):
         learner.reset()
         return [{}]
 

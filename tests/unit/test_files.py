@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hopeworld.files import DiskFull, InUse, atomic, exclusive, full_disk_named
+from hopeworld.files import DiskFull, InUse, NotWritable, atomic, exclusive, write_error_named
 
 SOURCE = Path(__file__).parents[2] / "workflow" / "src"
 HOLDER = """
@@ -68,16 +68,45 @@ def test_a_file_system_without_locks_gets_a_warning(tmp_path, monkeypatch, capsy
     monkeypatch.setattr("fcntl.flock", refuse)
     with exclusive(tmp_path / "a.h5"):
         pass
-    assert "a.h5: not locked against other writers" in capsys.readouterr().out
+    assert "warning: not locked against other writers: " in (said := capsys.readouterr().out)
+    assert said.endswith("a.h5]\n")
     assert not list(tmp_path.iterdir())
 
 
-def test_only_want_of_space_becomes_a_full_disk(tmp_path):
-    line = r"^a\.h5: no space left on the disk while writing clip 3; free some space"
-    with pytest.raises(DiskFull, match=line), full_disk_named("a.h5", "clip 3"):
-        raise OSError(28, "No space left on device")
-    with pytest.raises(PermissionError), full_disk_named("a.h5", "clip 3"):
-        raise PermissionError(13, "Permission denied")
+REFUSED = [
+    (28, "a/b.h5", DiskFull, "no space left on the disk while writing clip 3; free some space"),
+    (122, None, DiskFull, "no space left on the disk while writing clip 3"),
+    (13, "a/b.tmp.1.h5", NotWritable, "no permission to write clip 3; give user .* write permis"),
+    (1, "a", NotWritable, "no permission to write clip 3"),
+    (30, None, NotWritable, "is on a read-only file system, clip 3 cannot be written; mount it"),
+]
+
+
+@pytest.mark.parametrize(("number", "named", "kind", "line"), REFUSED)
+def test_what_keeps_a_file_from_being_written_is_one_line(number, named, kind, line):
+    with pytest.raises(kind, match=rf"^a/b\.h5: {line}"), write_error_named("a/b.h5", "clip 3"):
+        raise OSError(number, "words of the system", named)
+
+
+@pytest.mark.parametrize(("number", "named"), [(2, "a/b.tmp.1.h5"), (13, "c/b.h5")])
+def test_other_errors_stay_what_they_are(number, named):
+    with pytest.raises(OSError, match="words"), write_error_named("a/b.h5", "clip 3"):
+        raise OSError(number, "words of the system", named)
+
+
+def test_what_killed_writers_left_goes_and_a_living_writer_keeps_its_own(tmp_path):
+    with subprocess.Popen(["true"]) as ended:
+        pass
+    dead, alive = tmp_path / f"a.tmp.{ended.pid}.h5", tmp_path / f"a.tmp.{os.getppid()}.h5"
+    for path in (dead, alive, tmp_path / f"b.tmp.{ended.pid}.h5"):
+        path.touch()
+    with atomic(tmp_path / "a.h5") as part:
+        part.touch()
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "a.h5",
+        alive.name,
+        f"b.tmp.{ended.pid}.h5",
+    }
 
 
 def write_and_fail(part):

@@ -215,7 +215,7 @@ def test_a_number_out_of_range_is_refused(bound, distance, upwards):
         (("camera", "eye_m"), [0.0, 0.0, 3.0], "move the eye aside"),
         (("training", "decay_share"), 0.99, "add up to 1"),
         (("splits", "train"), {"a": 254, "b": 0}, "multiple of simulation.episode_clips"),
-        (("splits", "probe"), {"a": 0, "b": 16}, "needs clips"),
+        (("splits", "probe"), {"a": 0, "b": 16}, "the study needs them"),
         (("splits", "stream_9"), {"a": 0, "b": 0}, "unknown"),
         (("training", "episodes_per_batch"), 1000, "are in splits.train"),
         (("models", "hope", "heads"), 5, "multiple of heads"),
@@ -241,7 +241,7 @@ def test_a_number_out_of_range_is_refused(bound, distance, upwards):
         (("variants", "plain", "training"), {"decay_share": 0.99}, "variants.plain.training"),
         (("variants", "plain", "training"), {"domains": ["C"]}, "variants.plain.training.domains"),
         (("variants", "plain", "training"), {"lr": 0.1}, "variants.plain.training.lr"),
-        (("variants", "hope"), DEFAULT["variants"]["plain"], "neither vit_ac nor hope"),
+        (("variants", "hope"), DEFAULT["variants"]["plain"], "a predictor has this one"),
         (("variants", "a/b"), DEFAULT["variants"]["plain"], "letters"),
         (("adaptation", "tuning", "vit_frozen"), [1.0], "learns online"),
         (("adaptation", "tuning", "nobody"), [1.0], "adaptation.methods"),
@@ -259,14 +259,22 @@ def test_a_number_out_of_range_is_refused(bound, distance, upwards):
         (("adaptation", "streams", "main", "domains"), ["A", "A", "A"], "come back to A"),
         (("adaptation", "streams", "main", "domains"), ["A", "B", "B"], "come back to A"),
         (("adaptation", "streams", "main", "domains"), ["A", "ice", "A"], "no such domain"),
-        (("adaptation", "streams", "placebo", "contestants"), ["nobody"], "names that run"),
-        (("adaptation", "contestants"), ["vit_tta", "hope", "vit_on_b"], "domain B: give it clips"),
+        (
+            ("adaptation", "streams", "placebo", "contestants"),
+            ["vit_full"],
+            "they run in this study",
+        ),
+        (
+            ("adaptation", "contestants"),
+            ["vit_tta", "hope", "vit_on_b"],
+            "give clips: vit_on_b is trained on domain B",
+        ),
         (("training", "match"), "lstm", "no such predictor"),
         (("training", "domains"), [], "list A, B or both"),
         (("verdict", "enabled"), True, "the study has 2; add seeds"),
         (("verdict", "rule", "superior"), [], "nothing to win"),
         (("figures", "methods"), ["nobody"], "names of adaptation.methods"),
-        (("compute", "device"), "gpu", "use one of cpu, cuda"),
+        (("compute", "device"), "gpu", "nearest of cpu, cuda"),
     ],
 )
 def test_an_impossible_setting_says_the_remedy(path, value, words):
@@ -303,7 +311,9 @@ def test_a_variant_of_the_vit_has_no_memory():
     config = edited(("variants", "one"), {"of": "vit_ac", "model": {}, "training": {}})
     methods = config["adaptation"]["methods"]
     methods["one"] = methods["hope"] | {"model": "one"}
-    with pytest.raises(SettingsError, match=r"methods\.one = 'one': has no memory"):
+    with pytest.raises(
+        SettingsError, match=r"methods\.one\.look_back_rate = .*: one has no memory"
+    ):
         checks.parse(config)
 
 
@@ -352,8 +362,8 @@ def test_the_section_of_one_predictor_is_read_alone():
 def test_weights_are_random_a_known_name_or_a_path(tmp_path):
     for good in ("random", "vitl", str(tmp_path)):
         settings.require_weights(good, {"vitl": {}})
-    for bad in ("vit", "", str(tmp_path / "missing")):
-        with pytest.raises(SettingsError, match=r"encoder\.weights.*use random, one of vitl"):
+    for bad in ("vit", "", str(tmp_path / "missing"), "vitl\0"):
+        with pytest.raises(SettingsError, match=r"encoder\.weights.* random, vitl, or the path of"):
             settings.require_weights(bad, {"vitl": {}})
 
 
@@ -433,3 +443,16 @@ def test_a_reset_takes_the_rate_of_what_it_resets():
     assert tuned("hope_per_clip") == "hope"
     assert [tuned(name) for name in ("vit_tta_literal", "vit_frozen", "vit_full")] == ["", "", ""]
     assert checks.parse(DEFAULT).adaptation.tuned_as("vit_tta") == ""
+
+
+def test_rules_of_a_stream_are_idle_where_no_method_uses_them():
+    study = checks.parse(DEFAULT)
+    methods, fields = study.adaptation.methods, vars(study.adaptation)
+    idle = settings.idle_rules([methods["vit_frozen"], methods["hope"]])
+    rules = {"clip_norm", "reset_every", "recovery_ratio", "recovery_memory"}
+    assert set(idle) == rules | {"checkpoint_clips"} <= set(fields)
+    users = {"clip_norm": "vit_tta", "reset_every": "vit_tta_every"}
+    users |= dict.fromkeys(("recovery_ratio", "recovery_memory"), "vit_tta_on_recovery")
+    for rule, user in users.items():
+        assert rule not in settings.idle_rules([methods["vit_frozen"], methods[user]])
+    checks.parse(edited(("adaptation",), DEFAULT["adaptation"] | idle))

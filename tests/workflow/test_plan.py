@@ -27,6 +27,7 @@ ONCE = (
     "index_features",
     "publish_dataset",
     "write_report",
+    "write_manifest",
     "fit_decoder",
 )
 

@@ -1,181 +1,148 @@
-"""Edit → jobs: what a change reruns, and what it leaves alone.
+"""Edit → jobs: what a change reruns, and what it leaves alone; the data is tests/rerun_edits.py.
 
 Every output of the default study is there as an empty file that Snakemake holds to be up to date.
 """
 
 from __future__ import annotations
 
-import pytest
-from tests.snakemake_runs import (
-    FIGURES,
-    checkout,
-    feature_parts,
-    leakage_jobs,
-    learning,
-    overlay,
-    plan,
-    read_config,
-    running,
-    shard_count,
-    snakemake,
-    stream_jobs,
-)
+import os
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
-DRAWN = dict.fromkeys((*FIGURES, "write_report"), 1)
-SUMMARISED = DRAWN | dict.fromkeys(("summarise_study", "join_memory", "decide_verdict"), 1)
-CONFIG = read_config()
-SEEDS = CONFIG["seeds"]
-METHODS = running(CONFIG)
-STREAMS = CONFIG["adaptation"]["runs"]
-TRAINED = {"train_predictor": 2 * len(SEEDS)}
-ANALYSED = {"analyse_memory": len(learning(CONFIG)) * len(SEEDS), "predict_example": 2}
-ADAPTED = SUMMARISED | ANALYSED | {"adapt_stream": stream_jobs(CONFIG)}
-PUBLISHED = {"publish_dataset": 1, "write_report": 1}
-INDEXED = {"index_features": 1}
-LEAKAGE = {"measure_leakage": 1, "draw_leakage": 1, "write_report": 1}
-HOPE = SUMMARISED | {
-    "train_predictor": len(SEEDS),
-    "adapt_stream": stream_jobs(CONFIG, "hope"),
-    "analyse_memory": len(SEEDS),
-    "predict_example": 1,
-}
-ONE = {"adapt_stream": len(STREAMS) * len(SEEDS), "analyse_memory": len(SEEDS)}
-SHRUNK = CONFIG["splits"]["stream_3"]["a"] - CONFIG["simulation"]["episode_clips"]
-TTA = ("adaptation", "methods", "vit_tta", "learning_rate")
-PACKAGE = "workflow/src/hopeworld"
+import pytest
+from tests.rerun_edits import (
+    CODE,
+    ENVIRONMENTS,
+    FILES,
+    FIRST_SHARD,
+    IDLE_FILES,
+    IDLE_SETTINGS,
+    PAGE,
+    SETTINGS,
+    Edit,
+    with_tables,
+)
+from tests.rerun_jobs import EVERYTHING, MEASURED, SEEDS
+from tests.snakemake_runs import checkout, plan, snakemake
+
+EDITS = [*SETTINGS, *CODE, *FILES]
+IDLE = [*IDLE_SETTINGS, *IDLE_FILES]
 VARIANT = """
-variants: {{static: {{of: hope, model: {model}, training: {training}}}}}
+variants: {static: {of: hope, model: {adaptive: []}, training: {steps: 1200}}}
 adaptation:
   contestants: [vit_tta, vit_force_scale, hope, static]
   methods:
     frozen: &one
-      {{model: static, adapt: none, learning_rate: 0.0, reset: per_clip, look_back_rate: 0.0,
-      twin: frozen}}
-    static: {{<<: *one, reset: never, look_back_rate: 1.0}}
+      {model: static, adapt: none, learning_rate: 0.0, reset: per_clip, look_back_rate: 0.0,
+      twin: frozen}
+    static: {<<: *one, reset: never, look_back_rate: 1.0}
 """
-ADDED = {
-    "train_predictor": len(SEEDS),
-    "adapt_stream": 2 * len(SEEDS),
-    "compare_variants": 1,
-    "draw_variants": 1,
-}
+WITH_VARIANT = Edit(
+    "a variant that runs",
+    MEASURED
+    | {"train_predictor": len(SEEDS), "adapt_stream": 2 * len(SEEDS)}
+    | {"compare_variants": 1, "draw_variants": 1},
+    settings=VARIANT,
+)
+READ = {"metrics": "{}", "verdict": "{}", "cautions": '{"cautions": []}'}
+# What Snakemake asks of conda before it plans.
+CONDA = """#!/bin/sh
+case "$*" in
+  *--version*) echo "conda 25.1.0" ;;
+  *channel_priority*) echo '{"get": {"channel_priority": "strict"}, "success": true}' ;;
+  *info*) echo '{"conda_prefix": "/conda", "platform": "linux-64", "envs": []}' ;;
+  *) exit 1 ;;
+esac
+"""
 
 
-def changed(*path: str) -> float:
-    """Another value of a number of the default study."""
-    value = CONFIG
-    for name in path:
-        value = value[name]
-    return value + 1 if isinstance(value, int) else round(0.9 * value, 6)
+def finished(clone: Path, *arguments: str, path: str | None = None) -> None:
+    """Have Snakemake take all files of the clone for up to date."""
+    environment = os.environ | ({"PATH": path} if path else {})
+    touch = ("--touch", "--forceall", "--cores", "1", *arguments)
+    touched = snakemake(clone, *touch, environment=environment)
+    assert touched.returncode == 0, touched.stdout
 
 
 @pytest.fixture(scope="module")
-def done(tmp_path_factory):
+def done(tmp_path_factory) -> Path:
     """A clone in which the default study is done."""
-    clone = checkout(tmp_path_factory.mktemp("done"))
+    clone = checkout(tmp_path_factory.mktemp("done") / "clone")
     summary = snakemake(clone, "--summary").stdout.splitlines()
-    outputs = [line.split("\t")[0] for line in summary if line.startswith("results/")]
-    for name in outputs:
+    for name in (line.split("\t")[0] for line in summary if line.startswith("results/")):
         path = clone / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.suffix:
-            path.touch()
-        else:
-            path.mkdir()
-    # These are read for the captions of the report as soon as they are there.
-    for name in ("metrics", "verdict"):
-        (clone / f"results/default/{name}.json").write_text("{}")
-    touched = snakemake(clone, "--touch", "--forceall", "--cores", "1")
-    assert touched.returncode == 0, touched.stdout
+        path.touch() if path.suffix else path.mkdir()
+    # These are read for captions and warnings as soon as they are there.
+    for name, text in READ.items():
+        (clone / f"results/default/{name}.json").write_text(text)
+    # As large as one is: more than Snakemake compares by content unless the profile says so.
+    os.truncate(clone / FIRST_SHARD, 64_000_000)
+    finished(clone)
     return clone
 
 
-def test_nothing_is_left_to_do(done):
-    assert plan(done) == {}
+def planned(done: Path, folder: Path, *edits: Edit, arguments: tuple[str, ...] = ()) -> dict:
+    """The jobs after some edits of a copy of the finished study."""
+    clone = shutil.copytree(done, folder / "clone", symlinks=True)
+    overlays = []
+    for number, edit in enumerate(edits):
+        if edit.change:
+            edit.change(clone)
+        if edit.settings:
+            overlays.append(folder / f"{number}.yaml")
+            overlays[-1].write_text(edit.settings)
+    files = ("--configfile", *map(str, overlays)) if overlays else ()
+    jobs = plan(clone, *files, *arguments)
+    shutil.rmtree(clone)
+    return jobs
 
 
-@pytest.mark.parametrize(
-    ("text", "jobs"),
-    [
-        (f"figures: {{font_pt: {changed('figures', 'font_pt')}}}", DRAWN | PUBLISHED),
-        ("dataset: {preview_clips: 5}", PUBLISHED),
-        ("compute: {device: cuda}", {}),
-        (f"training: {{gate_skill: {changed('training', 'gate_skill')}}}", ADAPTED | TRAINED),
-        (f"models: {{hope: {{depth: {changed('models', 'hope', 'depth')}}}}}", HOPE),
-        (
-            f"adaptation: {{methods: {{vit_tta: {{learning_rate: {changed(*TTA)}}}}}}}",
-            SUMMARISED | ONE | {"predict_example": 1},
-        ),
-        ("evaluation: {rolling_clips: 5}", SUMMARISED),
-        ("verdict: {alpha: 0.01}", SUMMARISED),
-        ("adaptation: {runs: [main]}", SUMMARISED | INDEXED),
-        ("leakage: {modes: [clip]}", LEAKAGE | INDEXED),
-        (f"leakage: {{folds: {changed('leakage', 'folds')}}}", LEAKAGE),
-        (
-            f"encoder: {{seed: {changed('encoder', 'seed')}}}",
-            ADAPTED
-            | TRAINED
-            | {"encode_clips": shard_count(CONFIG, feature_parts(CONFIG))}
-            | leakage_jobs(CONFIG)
-            | INDEXED
-            | {"fit_decoder": 1},
-        ),
-        (
-            f"seeds: {[*SEEDS, 77]}",
-            SUMMARISED
-            | {
-                "train_predictor": 2,
-                "adapt_stream": stream_jobs(CONFIG) // len(SEEDS),
-                "analyse_memory": len(learning(CONFIG)),
-            },
-        ),
-        (f"orders: {[*CONFIG['orders'], 77]}", ADAPTED),
-    ],
-)
-def test_a_setting_reruns_what_depends_on_it(done, tmp_path, text, jobs):
-    assert plan(done, *overlay(tmp_path, text)) == jobs
+@pytest.fixture(scope="module")
+def plans(done, tmp_path_factory) -> dict:
+    """The jobs after every edit that reruns any, by its words; two dry runs at a time."""
+    edits = [*EDITS, WITH_VARIANT]
+    folders = [tmp_path_factory.mktemp("edit") for _ in edits]
+    with ThreadPoolExecutor(2) as pool:
+        found = pool.map(lambda edit, folder: planned(done, folder, edit), edits, folders)
+        return {edit.words: jobs for edit, jobs in zip(edits, found, strict=True)}
 
 
-def test_a_variant_adds_its_own_jobs_and_no_others(done, tmp_path):
-    """What the default study has done is there as it was, whatever else is in the overlay."""
-    text = VARIANT.format(model="{adaptive: []}", training="{steps: 1200}")
-    assert plan(done, *overlay(tmp_path, text)) == SUMMARISED | ADDED
-    unused = "variants: {static: {of: hope, model: {adaptive: []}, training: {}}}"
-    assert plan(done, *overlay(tmp_path, unused)) == {}
+@pytest.mark.parametrize("edit", [*EDITS, WITH_VARIANT], ids=lambda edit: edit.words)
+def test_an_edit_reruns_what_depends_on_it(plans, edit):
+    assert plans[edit.words] == edit.jobs
 
 
-def test_a_contestant_less_runs_nothing_again(done, tmp_path):
-    text = "adaptation: {contestants: [vit_tta, hope]}"
-    assert plan(done, *overlay(tmp_path, text)) == SUMMARISED
+def test_an_edit_that_changes_no_result_reruns_nothing(done, tmp_path_factory):
+    """All at once; where that reruns something, each alone, to say which."""
+    if planned(done, tmp_path_factory.mktemp("idle"), *IDLE):
+        found = {e.words: planned(done, tmp_path_factory.mktemp("idle"), e) for e in IDLE}
+        assert not {words: jobs for words, jobs in found.items() if jobs}
+        pytest.fail("each edit alone reruns nothing, all together rerun something")
 
 
-def test_physics_rerun_everything(done, tmp_path):
-    jobs = plan(done, *overlay(tmp_path, "simulation: {domain_b: {mass_scale: 0.75}}"))
-    assert jobs["simulate_clips"] == shard_count(CONFIG)
-    assert jobs["write_report"] == 1
+def test_a_study_of_another_name_runs_everything(done, tmp_path):
+    assert planned(done, tmp_path, Edit("", {}, settings="study: other")) == EVERYTHING
 
 
-@pytest.mark.parametrize(
-    ("file", "addition", "jobs"),
-    [
-        (f"{PACKAGE}/training/loop.py", "# a comment\n", {}),
-        (f"{PACKAGE}/settings.py", "UNUSED = 1\n", {}),
-        ("workflow/scripts/train_predictor.py", "\n", {}),
-        (f"{PACKAGE}/figures/protocol.py", "UNUSED = 1\n", {"draw_protocol": 1, "write_report": 1}),
-        ("workflow/report/gate.rst", "More.\n", {"write_report": 1}),
-        (
-            f"{PACKAGE}/models/hope/model.py",
-            "UNUSED = 1\n",
-            HOPE,
-        ),
-        (f"{PACKAGE}/adaptation/protocol.py", "UNUSED = 1\n", ADAPTED),
-    ],
-)
-def test_code_reruns_what_runs_it(done, file, addition, jobs):
-    path = done / file
-    text = path.read_text()
-    path.write_text(text + addition)
-    try:
-        assert plan(done) == jobs
-    finally:
-        path.write_text(text)
+def test_with_conda_an_environment_reruns_its_rules_and_no_others(done, tmp_path, monkeypatch):
+    conda = tmp_path / "bin" / "conda"
+    conda.parent.mkdir()
+    conda.write_text(CONDA)
+    conda.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{conda.parent}:{os.environ['PATH']}")
+    prefix = ("--use-conda", "--conda-prefix", str(tmp_path / "prefix"))
+    clone = shutil.copytree(done, tmp_path / "clone")
+    finished(clone, *prefix)
+    assert plan(clone, *prefix) == {}
+    for edit in ENVIRONMENTS:
+        folder = tmp_path / edit.words.split("/")[-1].strip("`")
+        folder.mkdir()
+        assert planned(clone, folder, edit, arguments=prefix) == edit.jobs
+
+
+def test_the_document_says_what_is_tested():
+    assert PAGE.read_text() == with_tables(PAGE.read_text()), (
+        "docs/reruns.md is out of date: python -m tests.rerun_edits"
+    )

@@ -11,6 +11,8 @@ RULES = rule_texts()
 FILES = sorted((ROOT / "workflow" / "rules").glob("*.smk"))
 SCRIPTS = sorted((ROOT / "workflow" / "scripts").glob("*.py"))
 NEEDED = ("output", "log", "benchmark", "conda", "threads", "resources", "params", "message")
+# Weights belong to no study, their manifest.json says what they are; the manifest joins records.
+WITHOUT_RECORD = ("fetch_weights", "write_manifest")
 RESOURCES = ("mem_mb", "runtime", "gpu", "disk_mb")
 
 
@@ -33,7 +35,7 @@ def test_outputs_and_inputs_have_names(name):
     for block in re.findall(
         r"^    (?:input|output):\n((?:        .*\n)+)", RULES[name], re.MULTILINE
     ):
-        entries = [line for line in block.splitlines() if re.match(r" {8}[^ )]", line)]
+        entries = [line for line in block.splitlines() if re.match(r" {8}[^ )#]", line)]
         assert all(re.match(r" {8}(\w+=|\*\*|rules\.|result\(|unpack\()", line) for line in entries)
 
 
@@ -47,6 +49,15 @@ def test_nothing_about_the_machine_is_a_param(name):
     params = RULES[name].split("    params:")[1].split("    message:")[0]
     assert "compute" not in params
     assert "device" not in params
+
+
+@pytest.mark.parametrize("name", sorted(set(RULES) - set(WITHOUT_RECORD)))
+def test_a_rule_has_its_record_under_the_name_of_its_log(name):
+    job = re.search(r'log_of\((".+?")\)', RULES[name]).group(1)
+    drawn = f'**figure_files("{name.removeprefix("draw_")}")'
+    assert f"record=record_of({job})" in RULES[name] or drawn in RULES[name]
+    script = (ROOT / "workflow" / "scripts" / f"{name}.py").read_text()
+    assert "\nwith jobs.running(snakemake" in script
 
 
 def test_files_stay_small():

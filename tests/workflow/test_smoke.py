@@ -197,13 +197,15 @@ def test_the_report_opens_offline_and_says_what_it_shows(results):
 def test_every_job_left_a_log_and_a_benchmark(results):
     # A formula, the decoder, two examples, the analyses and their table, and the verdict.
     learnt = 1 + 1 + 2 + len(learning(CONFIG)) + 1 + 1
-    jobs = 2 + stream_jobs(CONFIG) + len(RATES) + len(FIGURES) + 6 + learnt
+    jobs = 2 + stream_jobs(CONFIG) + len(RATES) + len(FIGURES) + 7 + learnt
     jobs += shard_count(CONFIG) + shard_count(CONFIG, feature_parts(CONFIG, tuning=True))
     jobs += sum(leakage_jobs(CONFIG).values())
     for folder, ending in (("logs", "log"), ("benchmarks", "tsv")):
         found = {p.relative_to(results / folder) for p in (results / folder).rglob(f"*.{ending}")}
         assert len(found) == jobs
     assert "Traceback" not in "".join(p.read_text() for p in results.rglob("*.log"))
+    # All but the manifest, which is joined from them.
+    assert len(list((results / "records").rglob("*.json"))) == jobs - 1
 
 
 def test_it_stays_small(smoke):

@@ -7,6 +7,7 @@ rule fit_closed_form:
         tables=tables(("train", "A")),
     output:
         weights=result("training/{formula}_seed{seed}/weights.safetensors"),
+        record=record_of("fit_closed_form/{formula}_seed{seed}"),
     log:
         log_of("fit_closed_form/{formula}_seed{seed}"),
     benchmark:
@@ -23,7 +24,7 @@ rule fit_closed_form:
         disk_mb=10,
     params:
         formula=lambda wildcards: wildcards.formula,
-        code=code_of("fit_closed_form"),
+        code=lambda wildcards: code_of("fit_closed_form"),
     message:
         "Fit {wildcards.formula}"
     script:
@@ -43,6 +44,7 @@ rule adapt_stream:
         centres=result("adaptation/{stream}/{method}_seed{seed}/centres.parquet"),
         cost=result("adaptation/{stream}/{method}_seed{seed}/cost.json"),
         states=directory(result("adaptation/{stream}/{method}_seed{seed}/states")),
+        record=record_of("adapt_stream/{stream}/{method}_seed{seed}"),
     log:
         log_of("adapt_stream/{stream}/{method}_seed{seed}"),
     benchmark:
@@ -86,6 +88,7 @@ rule tune_method:
         stream=result("tuning/{method}_rate{rate}_seed{seed}/stream.parquet"),
         probes=result("tuning/{method}_rate{rate}_seed{seed}/probes.parquet"),
         memory=result("tuning/{method}_rate{rate}_seed{seed}/memory.parquet"),
+        record=record_of("tune_method/{method}_rate{rate}_seed{seed}"),
     log:
         log_of("tune_method/{method}_rate{rate}_seed{seed}"),
     benchmark:
@@ -117,6 +120,7 @@ rule compare_rates:
     output:
         table=result("tables/tuning.csv"),
         rates=result("tables/tuned_rates.json"),
+        record=record_of("compare_rates"),
     log:
         log_of("compare_rates"),
     benchmark:
@@ -132,7 +136,7 @@ rule compare_rates:
     params:
         tuning=section("adaptation")["tuning"],
         seeds=list(study.adaptation.tuning_seeds),
-        code=code_of("compare_rates"),
+        code=lambda wildcards: code_of("compare_rates"),
     message:
         "Compare the rates on the tuning stream"
     script:

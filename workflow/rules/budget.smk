@@ -1,4 +1,4 @@
-"""Which features a study uses, and the disk that they take: all, and those of this run."""
+"""What a run needs of the disk: to write there, and room for the features that the study uses."""
 
 import shutil
 
@@ -11,7 +11,7 @@ def used_parts():
     # The decoder of the object's centre is fitted on A.
     domains = dict.fromkeys(["A", *(d for domains in trained for d in domains)])
     parts = [(s, d) for s in ("train", "validation") for d in domains]
-    parts += [part for stream in STREAMS for part in (*phases(stream), *probes(stream))]
+    parts += stream_parts()
     tuning = TUNING if study.adaptation.rates == "tuned" else ()
     return list(dict.fromkeys([*parts, *PROBE, *tuning]))
 
@@ -31,6 +31,14 @@ def study_bytes():
     leakage = sum(clip_count("leakage", d) for d in "AB") * len(study.leakage.modes)
     steps = CLIP_FRAMES // TUBELET_FRAMES
     return feature_bytes(own, steps) + feature_bytes(leakage, latents_at_rest())
+
+
+def check_writable():
+    """End a run, with one line, where it cannot write its results."""
+    try:
+        files.require_writable(RESULTS)
+    except files.NotWritable as error:
+        sys.exit(f"error: {error}")
 
 
 def check_budget(jobs):

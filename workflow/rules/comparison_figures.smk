@@ -17,7 +17,7 @@ rule draw_horizon:
         **DRAWING,
     params:
         figures=section("figures"),
-        code=code_of("draw_horizon"),
+        code=lambda wildcards: code_of("draw_horizon"),
     message:
         "Draw the loss over the horizon"
     script:
@@ -40,7 +40,7 @@ rule draw_physics_probe:
         **DRAWING,
     params:
         figures=section("figures"),
-        code=code_of("draw_physics_probe"),
+        code=lambda wildcards: code_of("draw_physics_probe"),
     message:
         "Draw the error of the predicted centre"
     script:
@@ -63,8 +63,8 @@ rule draw_learning_rates:
     resources:
         **DRAWING,
     params:
-        figures=section("figures"),
-        code=code_of("draw_learning_rates"),
+        figures=section("figures", methods=[]),
+        code=lambda wildcards: code_of("draw_learning_rates"),
     message:
         "Draw what every rate costs"
     script:
@@ -88,10 +88,10 @@ rule draw_contrasts:
     resources:
         **DRAWING,
     params:
-        figures=section("figures"),
+        figures=section("figures", methods=[]),
         alpha=study.verdict.alpha,
         confidence=study.verdict.confidence,
-        code=code_of("draw_contrasts"),
+        code=lambda wildcards: code_of("draw_contrasts"),
     message:
         "Draw the contrasts with the verdict"
     script:

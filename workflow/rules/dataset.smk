@@ -14,6 +14,7 @@ rule publish_dataset:
             category="4 Data set",
             labels={"contact sheet": "{part}"},
         ),
+        record=record_of("publish_dataset"),
     log:
         log_of("publish_dataset"),
     benchmark:
@@ -29,13 +30,13 @@ rule publish_dataset:
     params:
         study=study.study,
         sections={
-            name: asdict(study)[name]
-            for name in ("simulation", "appearance", "camera", "splits", "store", "dataset")
+            "simulation": simulation_of(clip_parts()),
+            **{n: section(n) for n in ("appearance", "camera", "splits", "store", "dataset")},
         },
-        figures=section("figures"),
+        figures=section("figures", methods=[]),
         papers={name: (ROOT / name).read_text() for name in ("LICENSE", "CITATION.cff")},
-        clips_code=code_of("simulate_clips"),
-        code=code_of("publish_dataset"),
+        clips_code=lambda wildcards: code_of("simulate_clips"),
+        code=lambda wildcards: code_of("publish_dataset"),
     message:
         "Publish the clips as a data set"
     script:

@@ -3,23 +3,30 @@
 import functools
 import hashlib
 import json
+import re
 from dataclasses import asdict
 
+from hopeworld.evaluation.labels import label
 from hopeworld.figures.claims import claims
 from hopeworld.provenance import closure, fingerprint, run_manifest
 
 PREDICTORS = {"vit_ac": "hopeworld.models.vit_ac", "hope": "hopeworld.models.hope.model"}
 
+SETTINGS = asdict(study)
+
 # One GPU for each job of a stage that uses one. `compute.device` is nobody's param: it changes where
 # a result comes from, not what it is.
 GPU = int(study.compute.device == "cuda")
 DRAWING = {"mem_mb": 2000, "runtime": 20, "gpu": 0, "disk_mb": 20}
+# Of the verdict's settings, those that metrics of a run depend on.
+RUN_RULES = ("motion_bins", "collapse_ratio", "collapse_clips")
 VERSIONS = ("snakemake", "torch", "transformers", "pybullet", "numpy", "pandas", "matplotlib")
 
 
-def section(name):
-    """A section of the settings as plain values."""
-    return asdict(getattr(study, name))
+def section(name, only=None, **unused):
+    """A section of the settings as plain values: some keys, or all, those unused at a fixed value."""
+    whole = SETTINGS[name] | unused
+    return whole if only is None else {key: whole[key] for key in only}
 
 
 def model_kind(wildcards):
@@ -48,11 +55,16 @@ def matched_gate(wildcards):
     return [result(f"training/{match}_seed{wildcards.seed}/gate.json")]
 
 
-def clip_simulation(wildcards):
-    """The physics that a clip depends on: no severity but its own."""
+def simulation_of(parts):
+    """The physics of some (split, domain): no severity but theirs."""
     known = section("simulation")["severities"]
-    own = {name: known[name] for name in known if name == wildcards.domain}
-    return section("simulation") | {"severities": own}
+    shown = {domain for _, domain in parts}
+    return section("simulation", severities={n: known[n] for n in known if n in shown})
+
+
+def clip_simulation(wildcards):
+    """The physics that a clip depends on."""
+    return simulation_of([(wildcards.split, wildcards.domain)])
 
 
 def training_section(wildcards):
@@ -62,7 +74,8 @@ def training_section(wildcards):
 
 def methods_section(names, streams=()):
     """The settings of adaptation with some methods and streams and no others, untuned."""
-    whole = section("adaptation")
+    used = [study.adaptation.methods[name] for name in names]
+    whole = section("adaptation") | settings.idle_rules(used)
     return whole | {
         "contestants": list(names),
         "methods": {name: whole["methods"][name] for name in names},
@@ -107,12 +120,20 @@ def findings():
     if "models" not in metrics:
         return {}
     sentences = claims(Path(result("figures")))
-    return {"gate": metrics["gate"], "methods": metrics["methods"], "claims": sentences}
+    found = {"gate": metrics["gate"], "methods": metrics["methods"], "claims": sentences}
+    # Marks of reStructuredText are names and quotes here.
+    warnings = [re.sub(r"([\\*`|_])", r"\\\1", one) for one in read_made("warnings.json")]
+    return found | {"warnings": warnings}
+
+
+def counted(count, word):
+    """A number and its noun."""
+    return f"{count} {word}{'' if count == 1 else 's'}"
 
 
 def captions_hash():
-    """A digest of the captions: an edit of one writes the report again."""
-    captions = sorted((ROOT / "workflow" / "report").glob("*.rst"))
+    """A digest of captions and style: an edit of one writes the report again."""
+    captions = sorted((ROOT / "workflow" / "report").glob("*.*"))
     return hashlib.sha256(b"\0".join(path.read_bytes() for path in captions)).hexdigest()
 
 
@@ -120,4 +141,6 @@ def captions_hash():
 config["report"] = run_manifest(ROOT, dict(config), VERSIONS) | {
     "found": findings(),
     "verdict": read_made("verdict.json"),
+    "replicates": f"{counted(len(study.seeds), 'seed')} × {counted(len(study.orders), 'order')}",
+    "names": {role: label(getattr(study.verdict, role)) for role in ("candidate", "baseline")},
 }

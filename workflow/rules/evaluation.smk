@@ -10,7 +10,8 @@ rule summarise_study:
         costs=runs("adaptation/{stream}/{method}_seed{seed}/cost.json", ["main"]),
         histories=trainings("training/{model}_seed{seed}/history.parquet"),
         gates=trainings("training/{model}_seed{seed}/gate.json"),
-        validity=result("validity.json"),
+        # That it is there is what counts: an error in the clips ends the study before it.
+        validity=ancient(result("validity.json")),
     output:
         stream=result("tables/stream.parquet"),
         probes=result("tables/probes.parquet"),
@@ -45,6 +46,8 @@ rule summarise_study:
             labels={"table": "gate of every training", "format": "CSV"},
         ),
         metrics=result("metrics.json"),
+        cautions=result("cautions.json"),
+        record=record_of("summarise_study"),
     log:
         log_of("summarise_study"),
     benchmark:
@@ -66,10 +69,11 @@ rule summarise_study:
         kinds=predictor_kinds(),
         oracles=trained_on_b(),
         encoder=section("encoder"),
-        evaluation=section("evaluation"),
-        verdict=section("verdict"),
+        evaluation=section("evaluation", rolling_clips=1),
+        verdict=section("verdict", only=RUN_RULES),
         episode_clips=study.simulation.episode_clips,
-        code=code_of("summarise_study"),
+        clip_norms=clip_norms(),
+        code=lambda wildcards: code_of("summarise_study"),
     message:
         "Join the tables of all runs and compute the metrics"
     script:
@@ -87,6 +91,7 @@ rule compare_variants:
             labels={"table": "ablation", "format": "CSV"},
         ),
         tex=result("tables/ablation.tex"),
+        record=record_of("compare_variants"),
     log:
         log_of("compare_variants"),
     benchmark:
@@ -103,9 +108,9 @@ rule compare_variants:
         seeds=list(study.seeds),
         models=section("models"),
         training=section("training"),
-        variants=asdict(study)["variants"],
+        variants=running_variants(),
         methods=methods_section(study.adaptation.running_in("main"))["methods"],
-        code=code_of("compare_variants"),
+        code=lambda wildcards: code_of("compare_variants"),
     message:
         "Compare the variants"
     script:

@@ -10,6 +10,7 @@ rule predict_example:
         tables=tables(PROBE[1]),
     output:
         example=result("examples/{method}_seed{seed}.safetensors"),
+        record=record_of("predict_example/{method}_seed{seed}"),
     log:
         log_of("predict_example/{method}_seed{seed}"),
     benchmark:

@@ -33,6 +33,7 @@ rule encode_clips:
         weights=encoder_weights,
     output:
         features=result("features/{split}_{domain}/{shard}.h5"),
+        record=record_of("encode_clips/{split}_{domain}_{shard}"),
     log:
         log_of("encode_clips/{split}_{domain}_{shard}"),
     benchmark:
@@ -50,7 +51,7 @@ rule encode_clips:
         encoder=section("encoder"),
         image_px=study.camera.image_px,
         steps=CLIP_FRAMES // TUBELET_FRAMES,
-        code=code_of("encode_clips"),
+        code=lambda wildcards: code_of("encode_clips"),
     message:
         "Encode clips {wildcards.split} {wildcards.domain}, shard {wildcards.shard}"
     script:
@@ -63,6 +64,7 @@ rule index_features:
         features=features(*used_parts()),
     output:
         index=result("features/index.json"),
+        record=record_of("index_features"),
     log:
         log_of("index_features"),
     benchmark:
@@ -76,7 +78,7 @@ rule index_features:
         gpu=0,
         disk_mb=10,
     params:
-        code=code_of("index_features"),
+        code=lambda wildcards: code_of("index_features"),
     message:
         "Write the index of the features"
     script:

@@ -19,10 +19,10 @@ rule draw_protocol:
         **DRAWING,
     params:
         figures=section("figures"),
-        simulation=section("simulation"),
+        simulation=simulation_of(stream_parts()),
         adaptation=methods_section(CONTESTANTS, STREAMS),
         probe=asdict(study.splits["probe"]),
-        code=code_of("draw_protocol"),
+        code=lambda wildcards: code_of("draw_protocol"),
     message:
         "Draw the protocol"
     script:
@@ -48,11 +48,11 @@ rule draw_clip_strips:
     resources:
         **DRAWING,
     params:
-        figures=section("figures"),
-        simulation=section("simulation"),
+        figures=section("figures", methods=[]),
+        simulation=simulation_of(PROBE),
         camera=section("camera"),
         clip=0,
-        code=code_of("draw_clip_strips"),
+        code=lambda wildcards: code_of("draw_clip_strips"),
     message:
         "Draw a clip in both domains beside the sliding law"
     script:
@@ -75,9 +75,9 @@ rule draw_training_curves:
     resources:
         **DRAWING,
     params:
-        figures=section("figures"),
+        figures=section("figures", methods=[]),
         gate_skill=study.training.gate_skill,
-        code=code_of("draw_training_curves"),
+        code=lambda wildcards: code_of("draw_training_curves"),
     message:
         "Draw the training curves"
     script:
@@ -100,8 +100,8 @@ rule draw_variants:
     resources:
         **DRAWING,
     params:
-        figures=section("figures"),
-        code=code_of("draw_variants"),
+        figures=section("figures", methods=[]),
+        code=lambda wildcards: code_of("draw_variants"),
     message:
         "Draw what each switch does"
     script:

@@ -45,6 +45,11 @@ def benchmark_of(job):
     return result(f"benchmarks/{job}.tsv")
 
 
+def record_of(job):
+    """The record of a job: what made its files, and their sha256."""
+    return result(f"records/{job}.json")
+
+
 def clip_count(split, domain):
     """How many clips a split has in a domain."""
     return settings.phase_clips(study, split, domain)
@@ -64,8 +69,7 @@ def probes(stream):
 def encoded_parts():
     """Every (split, domain) that `snakemake features` encodes: what there is of A and B, and shown."""
     own = [(s, d) for s in SPLITS if s != "leakage" for d in ("A", "B") if clip_count(s, d)]
-    shown = [part for stream in STREAMS for part in (*phases(stream), *probes(stream))]
-    return list(dict.fromkeys([*own, *shown]))
+    return list(dict.fromkeys([*own, *stream_parts()]))
 
 
 def clip_parts():
@@ -133,13 +137,14 @@ def encoder_weights(wildcards):
 
 
 def figure_files(name):
-    """PDF, PNG and CSV of a figure; the first two go into the report."""
+    """PDF, PNG and CSV of a figure, and the record; the first two go into the report."""
     files = {suffix: result(f"figures/{name}.{suffix}") for suffix in ("png", "pdf", "csv")}
-    for suffix in ("png", "pdf"):
+    # The report shows first what comes first in the alphabet.
+    for suffix, form in (("png", "PNG"), ("pdf", "vector PDF")):
         files[suffix] = report(
             files[suffix],
             caption=f"../report/{name}.rst",
             category="2 Figures",
-            labels={"figure": name.replace("_", " "), "format": suffix.upper()},
+            labels={"figure": name.replace("_", " "), "format": form},
         )
-    return files
+    return files | {"record": record_of(f"draw_{name}")}

@@ -9,6 +9,7 @@ use rule encode_clips as encode_leakage with:
         weights=encoder_weights,
     output:
         features=result("leakage/{mode}/{domain}/{shard}.h5"),
+        record=record_of("encode_leakage/{mode}_{domain}_{shard}"),
     log:
         log_of("encode_leakage/{mode}_{domain}_{shard}"),
     benchmark:
@@ -27,6 +28,7 @@ rule measure_leakage:
         b_tables=tables(("leakage", "B")),
     output:
         leakage=result("tables/leakage.csv"),
+        record=record_of("measure_leakage"),
     log:
         log_of("measure_leakage"),
     benchmark:
@@ -44,7 +46,7 @@ rule measure_leakage:
         folds=study.leakage.folds,
         confidence=study.evaluation.confidence,
         draws=study.evaluation.bootstrap_draws,
-        code=code_of("measure_leakage"),
+        code=lambda wildcards: code_of("measure_leakage"),
     message:
         "Measure what the latents before the push tell of the future"
     script:
@@ -67,9 +69,9 @@ rule draw_leakage:
     resources:
         **DRAWING,
     params:
-        figures=section("figures"),
+        figures=section("figures", methods=[]),
         confidence=study.evaluation.confidence,
-        code=code_of("draw_leakage"),
+        code=lambda wildcards: code_of("draw_leakage"),
     message:
         "Draw what each mode of the encoder tells of the future"
     script:

@@ -23,7 +23,7 @@ rule draw_titan_diagnostics:
         **DRAWING,
     params:
         figures=section("figures"),
-        code=code_of("draw_titan_diagnostics"),
+        code=lambda wildcards: code_of("draw_titan_diagnostics"),
     message:
         "Draw the diagnostics of the memories"
     script:
@@ -47,7 +47,7 @@ rule draw_cms_levels:
         **DRAWING,
     params:
         figures=section("figures"),
-        code=code_of("draw_cms_levels"),
+        code=lambda wildcards: code_of("draw_cms_levels"),
     message:
         "Draw the levels of the continuum memory"
     script:
@@ -74,7 +74,7 @@ rule draw_memory_geometry:
         **DRAWING,
     params:
         figures=section("figures"),
-        code=code_of("draw_memory_geometry"),
+        code=lambda wildcards: code_of("draw_memory_geometry"),
     message:
         "Draw what the stream leaves in the memories"
     script:
@@ -103,9 +103,9 @@ rule draw_error_maps:
     resources:
         **DRAWING,
     params:
-        figures=section("figures"),
+        figures=section("figures", methods=[]),
         methods=EXAMPLES,
-        code=code_of("draw_error_maps"),
+        code=lambda wildcards: code_of("draw_error_maps"),
     message:
         "Draw where the predictions of one clip err"
     script:
@@ -134,9 +134,9 @@ rule draw_feature_maps:
     resources:
         **DRAWING,
     params:
-        figures=section("figures"),
+        figures=section("figures", methods=[]),
         methods=EXAMPLES,
-        code=code_of("draw_feature_maps"),
+        code=lambda wildcards: code_of("draw_feature_maps"),
     message:
         "Draw the features of one clip, true and predicted"
     script:

@@ -15,6 +15,7 @@ rule fit_decoder:
     output:
         decoder=result("probing/decoder.safetensors"),
         accuracy=result("probing/decoder.json"),
+        record=record_of("fit_decoder"),
     log:
         log_of("fit_decoder"),
     benchmark:
@@ -28,7 +29,7 @@ rule fit_decoder:
         gpu=0,
         disk_mb=10,
     params:
-        code=code_of("fit_decoder"),
+        code=lambda wildcards: code_of("fit_decoder"),
     message:
         "Fit the decoder of the object's centre"
     script:
@@ -48,6 +49,7 @@ rule analyse_memory:
         transplant=result("probing/{method}_seed{seed}/transplant.csv"),
         geometry=result("probing/{method}_seed{seed}/geometry.csv"),
         separability=result("probing/{method}_seed{seed}/separability.csv"),
+        record=record_of("analyse_memory/{method}_seed{seed}"),
     log:
         log_of("analyse_memory/{method}_seed{seed}"),
     benchmark:
@@ -86,6 +88,7 @@ rule join_memory:
         memory_geometry=result("tables/memory_geometry.csv"),
         separability=result("tables/separability.csv"),
         usefulness=result("tables/usefulness.csv"),
+        record=record_of("join_memory"),
     log:
         log_of("join_memory"),
     benchmark:
@@ -100,7 +103,7 @@ rule join_memory:
         disk_mb=10,
     params:
         stream="main",
-        code=code_of("join_memory"),
+        code=lambda wildcards: code_of("join_memory"),
     message:
         "Join the analyses of all runs"
     script:

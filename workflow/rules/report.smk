@@ -7,9 +7,12 @@ rule write_report:
         rules.evaluation.input,
         rules.dataset.input,
         result("validity.json"),
+        result("cautions.json"),
     output:
         html=result("report.html"),
         settings=result("settings.json"),
+        warnings=result("warnings.json"),
+        record=record_of("write_report"),
     log:
         log_of("write_report"),
     benchmark:
@@ -25,7 +28,8 @@ rule write_report:
         disk_mb=100,
     params:
         captions=captions_hash(),
-        code=code_of("write_report"),
+        claims=fingerprint("hopeworld.figures.claims"),
+        code=lambda wildcards: code_of("write_report"),
     message:
         "Write the report"
     script:

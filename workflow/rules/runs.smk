@@ -21,6 +21,11 @@ def stream_clips(wildcards):
     }
 
 
+def stream_parts():
+    """Every (split, domain) that a stream of the study goes through or is probed with."""
+    return [part for stream in STREAMS for part in (*phases(stream), *probes(stream))]
+
+
 def tuned_rates(wildcards):
     """The file with the rate that a method takes; none where its settings give it."""
     is_tuned = study.adaptation.tuned_as(wildcards.method)
@@ -75,10 +80,21 @@ def running_methods():
     return {name: None for stream in STREAMS for name in study.adaptation.running_in(stream)}
 
 
+def running_variants():
+    """The variants whose predictors the main stream runs, as plain values."""
+    named = {method.model for method in study.adaptation.running_in("main").values()}
+    return {name: asdict(one) for name, one in study.variants.items() if name in named}
+
+
 def predictor_kinds():
     """What every predictor of the study is, trained or a formula."""
     named = (study.adaptation.methods[name].model for name in running_methods())
     return {name: settings.model_kind(study, name) for name in sorted({*named, *used_models()})}
+
+
+def clip_norms():
+    """The norm that the training of every predictor clips gradients to."""
+    return {name: settings.training_settings(study, name).clip_norm for name in used_models()}
 
 
 def trained_on_b():

@@ -5,6 +5,7 @@ rule simulate_clips:
     output:
         table=result("clips/{split}_{domain}/{shard}.h5"),
         videos=directory(result("clips/{split}_{domain}/{shard}")),
+        record=record_of("simulate_clips/{split}_{domain}_{shard}"),
     log:
         log_of("simulate_clips/{split}_{domain}_{shard}"),
     benchmark:
@@ -24,7 +25,7 @@ rule simulate_clips:
         simulation=clip_simulation,
         appearance=section("appearance"),
         camera=section("camera"),
-        code=code_of("simulate_clips"),
+        code=lambda wildcards: code_of("simulate_clips"),
     message:
         "Simulate and draw clips {wildcards.split} {wildcards.domain}, shard {wildcards.shard}"
     script:
@@ -36,6 +37,7 @@ rule validate_clips:
         tables=tables(*clip_parts()),
     output:
         validity=result("validity.json"),
+        record=record_of("validate_clips"),
     log:
         log_of("validate_clips"),
     benchmark:
@@ -49,8 +51,8 @@ rule validate_clips:
         gpu=0,
         disk_mb=1,
     params:
-        simulation=section("simulation"),
-        code=code_of("validate_clips"),
+        simulation=simulation_of(clip_parts()),
+        code=lambda wildcards: code_of("validate_clips"),
     message:
         "Compare the clips with the sliding law"
     script:

@@ -19,7 +19,7 @@ rule draw_online_loss:
     params:
         figures=section("figures"),
         evaluation=section("evaluation"),
-        code=code_of("draw_online_loss"),
+        code=lambda wildcards: code_of("draw_online_loss"),
     message:
         "Draw the online loss over the stream"
     script:
@@ -44,7 +44,7 @@ rule draw_paired_gain:
     params:
         figures=section("figures"),
         evaluation=section("evaluation"),
-        code=code_of("draw_paired_gain"),
+        code=lambda wildcards: code_of("draw_paired_gain"),
     message:
         "Draw the gain over the frozen twin"
     script:
@@ -67,7 +67,7 @@ rule draw_forgetting_recovery:
         **DRAWING,
     params:
         figures=section("figures"),
-        code=code_of("draw_forgetting_recovery"),
+        code=lambda wildcards: code_of("draw_forgetting_recovery"),
     message:
         "Draw forgetting against recovery"
     script:
@@ -91,7 +91,7 @@ rule draw_probe_curves:
         **DRAWING,
     params:
         figures=section("figures"),
-        code=code_of("draw_probe_curves"),
+        code=lambda wildcards: code_of("draw_probe_curves"),
     message:
         "Draw the loss on held-out clips"
     script:
@@ -115,8 +115,8 @@ rule draw_recovery:
         **DRAWING,
     params:
         figures=section("figures"),
-        evaluation=section("evaluation"),
-        code=code_of("draw_recovery"),
+        evaluation=section("evaluation", rolling_clips=1),
+        code=lambda wildcards: code_of("draw_recovery"),
     message:
         "Draw the first clips back in A"
     script:

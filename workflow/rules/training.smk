@@ -10,6 +10,7 @@ rule train_predictor:
         last=result("training/{model}_seed{seed}/last.safetensors"),
         history=result("training/{model}_seed{seed}/history.parquet"),
         gate=result("training/{model}_seed{seed}/gate.json"),
+        record=record_of("train_predictor/{model}_seed{seed}"),
     log:
         log_of("train_predictor/{model}_seed{seed}"),
     benchmark:

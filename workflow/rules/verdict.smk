@@ -12,6 +12,7 @@ rule decide_verdict:
             category="3 Tables",
             labels={"table": "contrasts and verdict", "format": "CSV"},
         ),
+        record=record_of("decide_verdict"),
     log:
         log_of("decide_verdict"),
     benchmark:
@@ -28,7 +29,7 @@ rule decide_verdict:
         verdict=section("verdict"),
         methods=methods_section(CONTESTANTS)["methods"],
         oracles=oracles(),
-        code=code_of("decide_verdict"),
+        code=lambda wildcards: code_of("decide_verdict"),
     message:
         "Apply the rule of the verdict"
     script:

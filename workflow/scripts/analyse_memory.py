@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from hopeworld import runlog, settings
+from hopeworld import jobs, settings
 from hopeworld.adaptation.job import with_tuned_rate
 from hopeworld.adaptation.run import state_name
 from hopeworld.device import claimed
@@ -10,8 +10,8 @@ from hopeworld.features.dataset import ClipDataset
 from hopeworld.probing.memory import MemoryJob, analyse
 from hopeworld.probing.tables import write_csv
 
-with runlog.written_to(snakemake.log[0]), claimed(snakemake.config["compute"]) as device:
-    given, read, made = snakemake.params, snakemake.input, snakemake.output
+with jobs.running(snakemake, claimed) as this:
+    given, read = snakemake.params, snakemake.input
     adaptation = settings.read(settings.Adaptation, given.adaptation, "adaptation")
     method = with_tuned_rate(adaptation.methods[given.method], given.tuned_as, read.rates)
     folder = Path(read.states)
@@ -23,6 +23,7 @@ with runlog.written_to(snakemake.log[0]), claimed(snakemake.config["compute"]) a
         for domain in ("A", "B")
     }
     start = (given.method, method, adaptation, given.seed, Path(read.weights), states)
-    for name, table in vars(analyse(MemoryJob(*start, probes, given.confidence, device))).items():
+    found = analyse(MemoryJob(*start, probes, given.confidence, this.device))
+    for name, table in vars(found).items():
         print(f"{name}\n{table.to_string(index=False)}")
-        write_csv(table, Path(made[name]))
+        write_csv(table, this.outputs[name])

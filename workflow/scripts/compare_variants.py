@@ -1,13 +1,11 @@
 """Compare the variants of an ablation with what they vary."""
 
-from pathlib import Path
-
-from hopeworld import runlog, settings
+from hopeworld import jobs, settings
 from hopeworld.evaluation.ablation import AblationJob, write
 from hopeworld.files import read_json
 
-with runlog.written_to(snakemake.log[0]):
-    given, made = snakemake.params, snakemake.output
+with jobs.running(snakemake) as this:
+    given, made = snakemake.params, this.outputs
     methods = {n: settings.read(settings.Method, m, n) for n, m in given.methods.items()}
     variants = {n: settings.read(settings.Variant, v, n) for n, v in given.variants.items()}
     job = AblationJob(
@@ -17,4 +15,4 @@ with runlog.written_to(snakemake.log[0]):
         variants=variants,
         methods=methods,
     )
-    write(job, read_json(snakemake.input.metrics), Path(made.csv), Path(made.tex))
+    write(job, read_json(snakemake.input.metrics), made["csv"], made["tex"])

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from hopeworld import runlog, settings
+from hopeworld import jobs, settings
 from hopeworld.figures.clip_strips import Inputs, draw
 from hopeworld.figures.style import Paths
 from hopeworld.simulation.table import Shard
 
-with runlog.written_to(snakemake.log[0]):
+with jobs.running(snakemake) as this:
     given, read = snakemake.params, snakemake.input
     figures = settings.read(settings.Figures, given.figures, "figures")
     inputs = Inputs(
@@ -18,4 +18,4 @@ with runlog.written_to(snakemake.log[0]):
         simulation=settings.read(settings.Simulation, given.simulation, "simulation"),
         camera=settings.read(settings.Camera, given.camera, "camera"),
     )
-    draw(inputs, figures, Paths(**{n: Path(p) for n, p in snakemake.output.items()}))
+    draw(inputs, figures, Paths(**this.outputs))

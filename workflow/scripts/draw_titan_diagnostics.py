@@ -2,15 +2,15 @@
 
 from pathlib import Path
 
-from hopeworld import runlog, settings
+from hopeworld import jobs, settings
 from hopeworld.figures.style import Paths
 from hopeworld.figures.titan_diagnostics import Inputs, draw
 
-with runlog.written_to(snakemake.log[0]):
+with jobs.running(snakemake) as this:
     given, read = snakemake.params, snakemake.input
     figures = settings.read(settings.Figures, given.figures, "figures")
     inputs = Inputs(
         memory=Path(read.memory),
         metrics=Path(read.metrics),
     )
-    draw(inputs, figures, Paths(**{n: Path(p) for n, p in snakemake.output.items()}))
+    draw(inputs, figures, Paths(**this.outputs))

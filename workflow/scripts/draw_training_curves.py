@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from hopeworld import runlog, settings
+from hopeworld import jobs, settings
 from hopeworld.figures.style import Paths
 from hopeworld.figures.training_curves import Inputs, draw
 
-with runlog.written_to(snakemake.log[0]):
+with jobs.running(snakemake) as this:
     given, read = snakemake.params, snakemake.input
     figures = settings.read(settings.Figures, given.figures, "figures")
     inputs = Inputs(
@@ -14,4 +14,4 @@ with runlog.written_to(snakemake.log[0]):
         metrics=Path(read.metrics),
         gate_skill=given.gate_skill,
     )
-    draw(inputs, figures, Paths(**{n: Path(p) for n, p in snakemake.output.items()}))
+    draw(inputs, figures, Paths(**this.outputs))

@@ -2,12 +2,12 @@
 
 import json
 
-from hopeworld import runlog
+from hopeworld import jobs
 from hopeworld.features.dataset import ClipDataset
 from hopeworld.files import write_json
 from hopeworld.probing.decoder import fit_clips, report, save_decoder
 
-with runlog.written_to(snakemake.log[0]):
+with jobs.running(snakemake) as this:
     read = snakemake.input
     train, validation, probe = (
         ClipDataset.open(read[f"{part}_features"], read[f"{part}_tables"])
@@ -16,5 +16,5 @@ with runlog.written_to(snakemake.log[0]):
     fitted = fit_clips(train)
     said = report(fitted, train, {"validation_A": validation, "probe_B": probe})
     print(json.dumps(said, indent=2))
-    save_decoder(snakemake.output.decoder, fitted)
-    write_json(snakemake.output.accuracy, said)
+    save_decoder(this.outputs["decoder"], fitted)
+    write_json(this.outputs["accuracy"], said)

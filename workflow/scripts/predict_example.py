@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from hopeworld import runlog, settings
+from hopeworld import jobs, settings
 from hopeworld.adaptation.job import with_tuned_rate
 from hopeworld.adaptation.run import state_name
 from hopeworld.device import claimed
 from hopeworld.features.dataset import ClipDataset
 from hopeworld.probing.examples import ExampleJob, predict_example, save_example
 
-with runlog.written_to(snakemake.log[0]), claimed(snakemake.config["compute"]) as device:
+with jobs.running(snakemake, claimed) as this:
     given, read = snakemake.params, snakemake.input
     adaptation = settings.read(settings.Adaptation, given.adaptation, "adaptation")
     method = with_tuned_rate(adaptation.methods[given.method], given.tuned_as, read.rates)
@@ -23,6 +23,6 @@ with runlog.written_to(snakemake.log[0]), claimed(snakemake.config["compute"]) a
         weights=Path(read.weights),
         state=Path(read.states) / state_name("B", given.order),
         data=ClipDataset.open(read.features, read.tables),
-        device=device,
+        device=this.device,
     )
-    save_example(snakemake.output.example, predict_example(job), job)
+    save_example(this.outputs["example"], predict_example(job), job)

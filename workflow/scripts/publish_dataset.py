@@ -3,12 +3,12 @@
 import sys
 from pathlib import Path
 
-from hopeworld import runlog, settings
+from hopeworld import jobs, settings
 from hopeworld.dataset.publish import Publication, publish
 from hopeworld.files import read_json
 from hopeworld.simulation.table import Shard
 
-with runlog.written_to(snakemake.log[0]):
+with jobs.running(snakemake) as this:
     given, read = snakemake.params, snakemake.input
     pairs = zip(read.tables, read.videos, strict=True)
     job = Publication(
@@ -20,4 +20,4 @@ with runlog.written_to(snakemake.log[0]):
         papers=given.papers,
         code=given.clips_code,
     )
-    publish(job, Path(snakemake.output.folder), log=sys.stdout)
+    publish(job, this.outputs["folder"], log=sys.stdout)

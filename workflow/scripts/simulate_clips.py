@@ -1,12 +1,11 @@
 """Simulate and draw one shard of clips."""
 
 import sys
-from pathlib import Path
 
-from hopeworld import runlog, settings
+from hopeworld import jobs, settings
 from hopeworld.simulation.shards import ShardJob, simulate_shard
 
-with runlog.written_to(snakemake.log[0]):
+with jobs.running(snakemake) as this:
     given = snakemake.params
     job = ShardJob(
         split=given.split,
@@ -15,7 +14,7 @@ with runlog.written_to(snakemake.log[0]):
         simulation=settings.read(settings.Simulation, given.simulation, "simulation"),
         appearance=settings.read(settings.Appearance, given.appearance, "appearance"),
         camera=settings.read(settings.Camera, given.camera, "camera"),
-        table=Path(snakemake.output.table),
-        folder=Path(snakemake.output.videos),
+        table=this.outputs["table"],
+        folder=this.outputs["videos"],
     )
     simulate_shard(job, log=sys.stdout)

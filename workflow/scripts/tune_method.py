@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from hopeworld import runlog, settings
+from hopeworld import jobs, settings
 from hopeworld.adaptation.job import StreamJob, stream_phases
 from hopeworld.adaptation.run import StreamOutputs, run_stream
 from hopeworld.device import claimed
 from hopeworld.features.dataset import ClipDataset
 
-with runlog.written_to(snakemake.log[0]), claimed(snakemake.config["compute"]) as device:
+with jobs.running(snakemake, claimed) as this:
     given, read = snakemake.params, snakemake.input
     adaptation = settings.read(settings.Adaptation, given.adaptation, "adaptation")
     names = ("a1", "b", "a2", "probe")
@@ -23,6 +23,6 @@ with runlog.written_to(snakemake.log[0]), claimed(snakemake.config["compute"]) a
         weights=Path(read.weights),
         phases=stream_phases([len(part) for part in parts], parts),
         probes={"A": held_out},
-        device=device,
+        device=this.device,
     )
-    run_stream(job, StreamOutputs(**{name: Path(p) for name, p in snakemake.output.items()}))
+    run_stream(job, StreamOutputs(**this.outputs))

@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
-from hopeworld import runlog
+from hopeworld import cautions, jobs
 from hopeworld.files import write_json
 from hopeworld.report import write_report
 
-with runlog.written_to(snakemake.log[0]):
-    made, root = snakemake.output, Path(snakemake.scriptdir).resolve().parents[1]
+with jobs.running(snakemake) as this:
+    made, root = this.outputs, Path(snakemake.scriptdir).resolve().parents[1]
     settings = {name: value for name, value in snakemake.config.items() if name != "report"}
-    write_json(made.settings, settings)
-    write_report(root / "Snakefile", Path(made.settings), Path(made.html))
+    write_json(made["settings"], settings)
+    found = cautions.collected(made["html"].parent)
+    write_json(made["warnings"], [str(one) for one in found])
+    write_report(root / "Snakefile", made["settings"], made["html"])

@@ -281,21 +281,6 @@ def test_an_object_at_rest_has_no_way_to_overshoot():
     assert metrics.centre_overshoot(predicted, true, start)[0] == pytest.approx(0.2)
 
 
-def test_drift_is_relative_to_what_was_trained():
-    trained = np.array([[3.0, 4.0]])
-    assert metrics.drift(np.array([[3.0, 5.0]]), trained, trained) == pytest.approx(0.2)
-    assert metrics.drift(np.array([3.0, 4.0]), np.zeros(2), np.zeros(2)) == 5.0
-    assert metrics.drift(trained, trained, trained) == 0.0
-
-
-def test_reversibility_is_one_when_a2_brings_the_state_back():
-    a1, b = np.zeros(3), np.array([0.0, 2.0, 0.0])
-    assert metrics.reversibility(a1, b, a1) == 1.0
-    assert metrics.reversibility(a1, b, b) == 0.0
-    assert metrics.reversibility(a1, b, 2 * b) == -1.0
-    assert math.isnan(metrics.reversibility(a1, a1, b))
-
-
 def test_usefulness_is_positive_when_carrying_helps():
     carried = np.array([0.2, 0.3, np.inf])
     assert metrics.usefulness(np.array([0.3, 0.3, np.inf]), carried) == pytest.approx(0.05)

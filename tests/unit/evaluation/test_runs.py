@@ -12,7 +12,7 @@ from hopeworld.evaluation.runs import Windows, centre_metrics, losses_of, probe,
 from hopeworld.evaluation.tables import TableError, join_twin
 
 TRUTH = synthetic.Truth(gain=0.03, half_life=9.0, excess=0.02, recovery_half_life=4.0)
-WINDOWS = Windows(synthetic.EVALUATION, synthetic.VERDICT, episode_clips=4)
+WINDOWS = Windows(synthetic.EVALUATION, synthetic.RUN_RULES, episode_clips=4)
 
 
 def run(truth, clips=synthetic.CLIPS):

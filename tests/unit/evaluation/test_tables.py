@@ -8,6 +8,7 @@ from tests import synthetic
 from hopeworld import schema
 from hopeworld.evaluation import tables
 from hopeworld.evaluation.tables import TableError
+from hopeworld.parquet import write_table
 
 
 @pytest.fixture
@@ -82,7 +83,7 @@ def test_a_missing_column_is_named_with_its_file(stream, tmp_path):
 def test_empty_tables_do_not_change_the_types_of_full_ones(tmp_path):
     for name in ("vit_tta", "hope"):
         table = synthetic.memory(name, synthetic.TRUTHS[name])
-        tables.write_table(table, tmp_path / f"{name}.parquet")
+        write_table(table, tmp_path / f"{name}.parquet")
     paths = [tmp_path / "vit_tta.parquet", tmp_path / "hope.parquet"]
     read = tables.read_table(paths, schema.MEMORY)
     pd.testing.assert_frame_equal(read, synthetic.memory("hope", synthetic.TRUTHS["hope"]))

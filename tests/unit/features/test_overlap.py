@@ -44,13 +44,13 @@ def test_a_clip_is_read_while_one_is_encoded_while_one_is_written(tmp_path, monk
         if len(passes) == 3:
             together.wait()
 
-    def report(latents, total, name):
+    def tracked(latents, *_):
         for done, latent in enumerate(latents):
             if done == 1:
                 together.wait()
             yield latent
 
-    monkeypatch.setattr("hopeworld.features.encoder.report", report)
+    monkeypatch.setattr("hopeworld.features.encoder.tracked", tracked)
     encoder = tiny_encoder("clip", batch=1)
     encoder.model.register_forward_pre_hook(encode)
     path = tmp_path / "00000.h5"

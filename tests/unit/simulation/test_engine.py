@@ -57,5 +57,5 @@ def test_a_reused_client_is_a_fresh_client(client):
 def test_divergence_is_an_error(client, monkeypatch):
     broken = ((np.nan, 0.0, 0.0), (0.0, 0.0, 0.0))
     monkeypatch.setattr(engine.pybullet, "getBaseVelocity", lambda *_, **__: broken)
-    with pytest.raises(SettingsError, match=r"step_hz.*clip 1 of train: the physics diverged"):
+    with pytest.raises(SettingsError, match=r"step_hz.*the physics of clip 1 of train diverged"):
         engine.simulate(scenario(1), SIMULATION.domain_a, SIMULATION, client)

@@ -86,6 +86,8 @@ def test_action_scale_is_the_deviation_of_the_training_actions(job):
 
 def test_log_tells_start_validations_and_gate(job):
     lines = job.log.getvalue().splitlines()
+    *lines, caution = lines
+    assert caution == f"caution: gate not passed [{job.model} seed 0]"
     assert all(line.startswith(f"{job.model} seed 0: ") for line in lines)
     assert "starting: there is no checkpoint" in lines[0]
     assert sum("validation loss" in line for line in lines) == 5

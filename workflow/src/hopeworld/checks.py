@@ -6,11 +6,13 @@ the section, the key, the value and the remedy. Standard library only.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from hopeworld.settings import (
     CLIP_FRAMES,
+    CLOSED_FORM,
     PATCH_PX,
     SPLITS,
     TUBELET_FRAMES,
@@ -31,7 +33,10 @@ from hopeworld.stream_checks import (
     check_tuning,
     check_verdict,
 )
-from hopeworld.strict import SettingsError, listed, read
+from hopeworld.strict import SettingsError, listed, one_of, read
+
+# A folder below results/, whatever the file system; no option of a command either.
+STUDY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,59}")
 
 
 def parse(config: Mapping[str, Any]) -> Study:
@@ -62,16 +67,16 @@ def check_study(study: Study) -> None:
 
 
 def _check_names(study: Study) -> None:
-    if not study.study.replace("_", "").replace("-", "").isalnum():
-        remedy = "use letters, digits, - and _ only: it names a folder"
+    if not STUDY.fullmatch(study.study):
+        remedy = "use letters, digits, - and _ only, at most 60, with no - first: it names a folder"
         raise SettingsError("study", study.study, "not a name", remedy)
     for name in ("seeds", "orders"):
         values = getattr(study, name)
         if not values or len(set(values)) != len(values):
             raise SettingsError(name, list(values), "empty or repeated", "list distinct numbers")
     for name in study.variants:
-        if not str(name).isidentifier() or hasattr(study.models, name):
-            remedy = "use letters, digits and _ only, and neither vit_ac nor hope"
+        if hasattr(study.models, name) or name in CLOSED_FORM:
+            remedy = "use another name: a predictor has this one"
             raise SettingsError("variants", name, "not a name for a variant", remedy)
 
 
@@ -113,7 +118,7 @@ def _check_space(study: Study) -> None:
 def _check_splits(study: Study) -> None:
     for name in study.splits:
         if name not in SPLITS:
-            raise SettingsError(f"splits.{name}", name, "unknown", f"use {listed(SPLITS)}")
+            raise SettingsError(f"splits.{name}", name, "unknown split", one_of(name, SPLITS))
     for name in SPLITS:
         if name not in study.splits:
             raise SettingsError(f"splits.{name}", None, "missing key", "set {a: 0, b: 0} to skip")
@@ -122,9 +127,8 @@ def _check_splits(study: Study) -> None:
     episode = study.simulation.episode_clips
     for split, domain in needed:
         if getattr(study.splits[split], domain) == 0:
-            raise SettingsError(
-                f"splits.{split}.{domain}", 0, "empty", "the study needs clips here"
-            )
+            remedy = "give clips: the study needs them"
+            raise SettingsError(f"splits.{split}.{domain}", 0, "empty", remedy)
     for split, size in study.splits.items():
         for domain in ("a", "b"):
             clips = getattr(size, domain)
@@ -140,18 +144,18 @@ def _check_severities(study: Study) -> None:
     shown = {domain for plan in plans for domain in plan.domains} | {*study.dataset.severities}
     for name in study.dataset.severities:
         if name not in simulation.severities:
-            remedy = f"use names of simulation.severities: {listed(simulation.severities)}"
+            remedy = one_of(name, simulation.severities, "simulation.severities")
             raise SettingsError("dataset.severities", name, "no such domain", remedy)
     for name, domain in simulation.severities.items():
         where = f"simulation.severities.{name}"
-        if not str(name).isidentifier() or name in ("A", "B"):
-            remedy = "use letters, digits and _ only, and neither A nor B"
+        if name in ("A", "B"):
+            remedy = "use neither A nor B"
             raise SettingsError("simulation.severities", name, "not a name for a domain", remedy)
         farthest = simulation.domain_b
         for scale in ("friction_scale", "mass_scale"):
             value, bound = getattr(domain, scale), getattr(farthest, scale)
             if value < bound and name in shown:
-                remedy = f"clips are drawn to stay in view in B: use at least {bound:g}"
+                remedy = f"use at least {bound:g}: clips are drawn to stay in view in B"
                 raise SettingsError(f"{where}.{scale}", value, "beyond domain_b", remedy)
 
 
@@ -160,8 +164,11 @@ def _check_leakage(study: Study) -> None:
     if not study.leakage.modes:
         return
     size, episode = study.splits["leakage"], study.simulation.episode_clips
+    modes = study.leakage.modes
+    if len(set(modes)) != len(modes):
+        raise SettingsError("leakage.modes", list(modes), "repeated", "list each mode once")
     if size.a != size.b:
-        remedy = f"clips come in pairs: use {size.a}, as in A"
+        remedy = f"use {size.a}, as in A: clips come in pairs"
         raise SettingsError("splits.leakage.b", size.b, "unpaired clips", remedy)
     if size.a // episode < study.leakage.folds:
         remedy = f"give at least {study.leakage.folds * episode} clips, or leakage.modes: []"
@@ -172,11 +179,12 @@ def _check_training(study: Study, name: str) -> None:
     training, where = training_settings(study, name), _where(study, name, "training", "training")
     shares = training.warmup_share + training.decay_share
     if shares > 1:
-        remedy = f"warmup_share and decay_share may add up to 1, not {shares:g}"
+        remedy = f"use shares of warm-up and decay that add up to 1 at most, not {shares:g}"
         raise SettingsError(f"{where}.decay_share", training.decay_share, "too large", remedy)
     if not training.domains or len(set(training.domains)) != len(training.domains):
         remedy = "list A, B or both"
-        raise SettingsError(f"{where}.domains", list(training.domains), "empty", remedy)
+        found = list(training.domains)
+        raise SettingsError(f"{where}.domains", found, "empty or repeated", remedy)
     _check_match(study, name, training, where)
 
 
@@ -185,7 +193,7 @@ def _check_match(study: Study, name: str, training: Training, where: str) -> Non
     if match in ("", name):
         return
     if match not in trained_names(study):
-        remedy = f"use '' or one of {listed(trained_names(study))}"
+        remedy = f"{one_of(match, trained_names(study))}, or '' for none"
         raise SettingsError(f"{where}.match", match, "no such predictor", remedy)
     if training_settings(study, match).match not in ("", match):
         remedy = "name a predictor that trains all its steps"
@@ -205,12 +213,13 @@ def _check_training_clips(study: Study) -> None:
         for split in ("train", "validation"):
             for domain in training.domains:
                 if phase_clips(study, split, domain) == 0:
-                    remedy = f"{name} is trained on domain {domain}: give it clips"
+                    remedy = f"give clips: {name} is trained on domain {domain}"
                     side = f"splits.{split}.{domain.lower()}"
                     raise SettingsError(side, 0, "empty", remedy)
         batch, episodes = training.episodes_per_batch, _training_episodes(study, training)
         if batch > episodes:
-            remedy = f"{episodes} episodes of {listed(training.domains)} are in splits.train"
+            held = f"as many episodes of {listed(training.domains)} are in splits.train"
+            remedy = f"use at most {episodes}: {held}"
             raise SettingsError(f"{where}.episodes_per_batch", batch, "more than there are", remedy)
 
 
@@ -221,7 +230,10 @@ def _training_episodes(study: Study, training: Training) -> int:
 
 def _check_shown(study: Study) -> None:
     where, names = "figures.methods", study.figures.methods
-    strangers = [name for name in names if name not in study.adaptation.methods]
-    if strangers or not names:
-        remedy = f"use names of adaptation.methods: {listed(study.adaptation.methods)}"
-        raise SettingsError(where, strangers or [], "nothing to show", remedy)
+    if not names or len(set(names)) != len(names):
+        remedy = "list at least one method, each once"
+        raise SettingsError(where, list(names), "empty or repeated", remedy)
+    for name in names:
+        if name not in study.adaptation.methods:
+            remedy = one_of(name, study.adaptation.methods, "adaptation.methods")
+            raise SettingsError(where, name, "no such method", remedy)

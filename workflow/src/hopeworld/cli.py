@@ -12,6 +12,7 @@ from typing import Any
 from hopeworld.costs import as_markdown
 from hopeworld.evaluation import ablation_text
 from hopeworld.export import export
+from hopeworld.progress import clear
 from hopeworld.settings import Simulation, read
 from hopeworld.simulation.table import read_attributes
 from hopeworld.simulation.validity import measure, require_valid
@@ -25,6 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         chosen.run(chosen)
     except (ValueError, OSError) as error:
+        clear()
         print(f"hopeworld: error: {error}", file=sys.stderr)
         return 1
     return 0
@@ -47,6 +49,10 @@ def _parser() -> argparse.ArgumentParser:
     kept.add_argument("results", type=Path, help="folder of a study, such as results/verdict")
     kept.add_argument("folder", type=Path, help="where to, such as docs/results/verdict")
     kept.set_defaults(run=_export)
+    made = commands.add_parser("record", help="where a file comes from")
+    made.add_argument("file", type=Path, help="any file of a study, also a copy of one")
+    made.set_defaults(run=_later("record", "show"))
+    _add_manifest(commands.add_parser("manifest", help="what the jobs of a study made"))
     _add_features(commands.add_parser("features", help="the feature shards of a study"))
     _add_clips(commands.add_parser("clips", help="the clips of a study"))
     return parser
@@ -60,13 +66,22 @@ def _add_features(parser: argparse.ArgumentParser) -> None:
     info.add_argument("--rebuild", action="store_true", help="write the index in any case")
     check = actions.add_parser("verify", help="every checksum, every shard of the index")
     repair = actions.add_parser("repair", help="make broken and missing shards again")
-    repair.add_argument("--device", default="cpu", help="cpu or cuda (cpu)")
+    repair.add_argument(
+        "--device", default="cpu", choices=("cpu", "cuda"), help="cpu or one GPU (cpu)"
+    )
     repair.add_argument("--resources", type=Path, default=RESOURCES, help="folder of weights.yaml")
     info.set_defaults(run=_later("features", "info"))
     check.set_defaults(run=_later("features", "check"))
     repair.set_defaults(run=_later("repair_features", "run"))
     for action in (info, check, repair):
         action.add_argument("results", type=Path, help="folder of a study")
+
+
+def _add_manifest(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(required=True, metavar="action")
+    check = actions.add_parser("verify", help="read every file; it is as its job left it")
+    check.add_argument("results", type=Path, help="folder of a study")
+    check.set_defaults(run=_later("manifest", "check"))
 
 
 def _add_clips(parser: argparse.ArgumentParser) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import getpass
+import glob
 import json
 import os
 import socket
@@ -16,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
+FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 class InUse(ValueError):
@@ -26,20 +29,27 @@ class DiskFull(ValueError):
     """A disk that cannot hold what is to be written."""
 
 
+class NotWritable(ValueError):
+    """A folder in which this process may not write."""
+
+
 @contextlib.contextmanager
-def atomic(path: str | os.PathLike) -> Iterator[Path]:
+def atomic(path: str | os.PathLike, what: str = "this file") -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success fsync it and give it its final name.
 
-    An exception removes the temporary file and leaves what stood at `path` untouched.
+    An exception removes the temporary file and leaves what stood at `path` untouched. What killed
+    writers of `path` left goes first. Raises `DiskFull` and `NotWritable`, which say `what`.
     """
     final = Path(path)
-    final.parent.mkdir(parents=True, exist_ok=True)
     part = final.with_name(f"{final.stem}.tmp.{os.getpid()}{final.suffix}")
-    try:
-        yield part
-        move(part, final)
-    finally:
-        part.unlink(missing_ok=True)
+    with write_error_named(final, what):
+        final.parent.mkdir(parents=True, exist_ok=True)
+        _remove_of_the_dead(final)
+        try:
+            yield part
+            move(part, final)
+        finally:
+            _discard(part)
 
 
 def move(source: str | os.PathLike, target: str | os.PathLike) -> None:
@@ -49,11 +59,40 @@ def move(source: str | os.PathLike, target: str | os.PathLike) -> None:
     _sync(Path(target).parent)
 
 
+def _discard(path: Path) -> None:
+    """Remove a file if that is still allowed: what made it useless is the error to tell."""
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
+
+
 def remove_unfinished(path: str | os.PathLike) -> None:
     """Remove the temporary files that killed writers of `path` left; its writer must be alone."""
-    final = Path(path)
-    for leftover in final.parent.glob(f"{final.stem}.tmp.*{final.suffix}"):
-        leftover.unlink()
+    for leftover in _unfinished(Path(path)):
+        leftover.unlink(missing_ok=True)
+
+
+def _remove_of_the_dead(final: Path) -> None:
+    """Remove the temporary files of a path whose writers run no more, on this machine."""
+    for leftover in _unfinished(final):
+        writer = leftover.name.removesuffix(final.suffix).rpartition(".")[2]
+        if not (writer.isdecimal() and _is_running(int(writer))):
+            leftover.unlink(missing_ok=True)
+
+
+def _unfinished(final: Path) -> list[Path]:
+    """The temporary files of a path."""
+    escaped = (glob.escape(text) for text in (final.stem, final.suffix))
+    return list(final.parent.glob("{}.tmp.*{}".format(*escaped)))
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 @contextlib.contextmanager
@@ -64,14 +103,14 @@ def exclusive(path: str | os.PathLike) -> Iterator[None]:
     ends; the file goes with an orderly end, and one that a killed process left blocks nobody.
     """
     final = Path(path)
-    final.parent.mkdir(parents=True, exist_ok=True)
     lock = final.with_name(f".{final.name}.lock")
-    with full_disk_named(final, "its lock"):
+    with write_error_named(final, "its lock"):
+        final.parent.mkdir(parents=True, exist_ok=True)
         descriptor = _locked(lock, final)
     try:
         yield
     finally:
-        lock.unlink(missing_ok=True)
+        _discard(lock)
         os.close(descriptor)
 
 
@@ -87,7 +126,7 @@ def _locked(lock: Path, final: Path) -> int:
             remedy = "wait for it to end, or stop it, and run again"
             raise InUse(f"{final}: {holder} is writing this file; {remedy}") from None
         except OSError as error:
-            print(f"warning: {final}: not locked against other writers ({error})", flush=True)
+            print(f"warning: not locked against other writers: {error} [{final}]", flush=True)
             return descriptor
         if _is_at(lock, descriptor):
             _sign(descriptor)
@@ -111,15 +150,54 @@ def _is_at(path: Path, descriptor: int) -> bool:
 
 
 @contextlib.contextmanager
-def full_disk_named(path: str | os.PathLike, what: str) -> Iterator[None]:
-    """Turn an OSError for want of space into `DiskFull`: one line with the file and what of it."""
+def write_error_named(path: str | os.PathLike, what: str) -> Iterator[None]:
+    """Turn an OSError that keeps `path` from being written into one line that names it.
+
+    Raises `DiskFull` for want of space, `NotWritable` for want of permission. An error about a file
+    elsewhere is not touched.
+    """
     try:
         yield
     except OSError as error:
-        if error.errno not in FULL:
-            raise
-        problem = f"no space left on the disk while writing {what}"
-        raise DiskFull(f"{path}: {problem}; free some space there and run again") from error
+        if error.errno in FULL:
+            problem = f"no space left on the disk while writing {what}"
+            raise DiskFull(f"{path}: {problem}; free some space there and run again") from error
+        if error.errno in FORBIDDEN and _is_about(error, Path(path)):
+            raise NotWritable(f"{path}: {_why_not(error, what)}") from error
+        raise
+
+
+def require_writable(folder: str | os.PathLike) -> None:
+    """Raise `NotWritable` unless this process may make files in `folder`, or make the folder."""
+    path = Path(os.path.abspath(folder))
+    there = next(place for place in (path, *path.parents) if place.exists())
+    if not os.access(there, os.W_OK | os.X_OK):
+        problem = f"user {_user()} cannot write here (permission, or a read-only file system)"
+        raise NotWritable(f"{there}: {problem}; allow it, or work in another --directory")
+
+
+def _is_about(error: OSError, path: Path) -> bool:
+    """Whether an error names no file, one in the folder of `path`, or a folder above it."""
+    if not isinstance(error.filename, str | os.PathLike):
+        return error.filename is None
+    named, folder = (Path(os.path.abspath(p)) for p in (error.filename, path.parent))
+    return named.parent == folder or named == folder or named in folder.parents
+
+
+def _why_not(error: OSError, what: str) -> str:
+    if error.errno == errno.EROFS:
+        problem, remedy = "is on a read-only file system", "mount it for writing"
+        return f"{problem}, {what} cannot be written; {remedy} or use another folder, and run again"
+    remedy = f"give user {_user()} write permission in its folder and run again"
+    return f"no permission to write {what}; {remedy}"
+
+
+def _user() -> str:
+    """The name of who runs this, or the number where it has no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
 
 
 def workflow_time(path: Path) -> int:

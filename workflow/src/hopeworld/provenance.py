@@ -29,6 +29,7 @@ VOCABULARY = ("hopeworld.settings", "hopeworld.schema", "hopeworld.strict")
 
 # How a job runs and what it tells of itself; no result depends on it.
 RUNNING = ("hopeworld.runlog", "hopeworld.device", "hopeworld.progress")
+RUNNING += ("hopeworld.jobs", "hopeworld.records")
 
 
 class NoSuchModule(ValueError):

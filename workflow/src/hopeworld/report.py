@@ -5,11 +5,17 @@ Snakemake parses the workflow once more for it, now that the metrics are there f
 
 from __future__ import annotations
 
+import ctypes
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
+from hopeworld.files import atomic
+
+PR_SET_PDEATHSIG = 1
 TARGETS = ("evaluation", "figures", "dataset")
+STYLE = "workflow/report/style.css"
 
 
 class ReportError(ValueError):
@@ -24,10 +30,20 @@ def write_report(snakefile: Path, settings: Path, output: Path) -> None:
     """
     # The targets come first: options that take lists would swallow them.
     command = [sys.executable, "-m", "snakemake", *TARGETS, "--snakefile", str(snakefile)]
-    command += ["--workflow-profile", "none", "--nolock", "--report", str(output)]
-    done = subprocess.run([*command, "--configfile", str(settings)], check=False)
-    if done.returncode:
-        raise ReportError(
-            f"{output}: Snakemake could not write the report (status {done.returncode}); "
-            "read the reason above, then run the same command again"
-        )
+    command += ["--workflow-profile", "none", "--nolock", "--configfile", str(settings)]
+    command += ["--report-stylesheet", str(snakefile.parent / STYLE)]
+    with atomic(output, "the report") as part:
+        command += ["--report", str(part)]
+        done = subprocess.run(command, check=False, preexec_fn=_end_with_parent)
+        if done.returncode:
+            raise ReportError(
+                f"{output}: Snakemake could not write the report (status {done.returncode}); "
+                "read the reason above, then run the same command again"
+            )
+
+
+def _end_with_parent() -> None:
+    """Have Linux kill this process when the one that started it is killed."""
+    prctl = getattr(ctypes.CDLL(None), "prctl", None)
+    if prctl is not None:
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

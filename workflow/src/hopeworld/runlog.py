@@ -5,57 +5,92 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import sysconfig
 import traceback
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+
+from hopeworld.files import DiskFull, NotWritable, write_error_named
+from hopeworld.stopping import Stopped, stoppable
+
+LIBRARIES = tuple(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib"))
 
 
 @contextlib.contextmanager
 def written_to(path: str | os.PathLike) -> Iterator[None]:
     """Send what the block prints (C libraries included) to `path`, one line per warning.
 
-    An exception becomes one line, last in the log and shown on the terminal, and exit status 1.
-    Errors of this package say all that is needed; of any other the log keeps the traceback.
+    An exception becomes one line, last in the log and shown on the terminal, and exit status 1;
+    SIGTERM and Ctrl-C too, with the exit status of their signal. Errors of this package say all
+    that is needed; of any other the log keeps the traceback.
 
     Raises:
-        SystemExit: the block raised an exception.
+        SystemExit: the block raised an exception, or was told to stop.
     """
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
     failure = None
-    with _redirected(path), warnings.catch_warnings():
-        warnings.showwarning = _show_warning
-        try:
-            yield
-        except Exception as error:
-            if not _is_ours(error):
-                traceback.print_exc()
-            failure = describe(error)
-            print(failure, file=sys.stderr)
+    try:
+        with _opened(path) as log, _redirected(log), stoppable(), warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            try:
+                with write_error_named(path, "the log"):
+                    yield
+            except (Exception, Stopped) as error:
+                failure = error
+                _tell(error)
+    except (DiskFull, NotWritable, Stopped) as error:
+        failure = failure or error
     if failure:
-        print(f"{failure} (log: {path})", file=sys.stderr, flush=True)
-        raise SystemExit(1)
+        print(f"{describe(failure)} (log: {path})", file=sys.stderr, flush=True)
+        raise SystemExit(failure.status if isinstance(failure, Stopped) else 1)
 
 
-def describe(error: Exception) -> str:
-    """One line that says what went wrong, with the type where the message was not made for it."""
+def _tell(error: BaseException) -> None:
+    """Write the reason of a failure into the log, if there is room for it."""
+    with contextlib.suppress(OSError):
+        if not _is_ours(error):
+            traceback.print_exception(error)
+        print(describe(error), file=sys.stderr)
+
+
+def describe(error: BaseException) -> str:
+    """One line that says what went wrong; type and place where the message was not made for it."""
     message = " ".join(str(error).split())
-    return f"error: {message}" if _is_ours(error) else f"error: {type(error).__name__}: {message}"
+    if _is_ours(error):
+        return f"error: {message}"
+    return f"error: {type(error).__name__}: {message}{_place(error)}"
 
 
-def _is_ours(error: Exception) -> bool:
+def _place(error: BaseException) -> str:
+    """Where in this package or its script an error came up, libraries aside."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if not frame.filename.startswith((*LIBRARIES, "<"))]
+    return f" ({Path(own[-1].filename).name}:{own[-1].lineno})" if own else ""
+
+
+def _is_ours(error: BaseException) -> bool:
     return type(error).__module__.split(".")[0] == __package__
 
 
 @contextlib.contextmanager
-def _redirected(path: str | os.PathLike) -> Iterator[None]:
-    """Point the file descriptors 1 and 2 of this process at `path`, and back again."""
-    kept = [os.dup(1), os.dup(2)]
+def _opened(path: str | os.PathLike) -> Iterator[int]:
+    """A descriptor that appends to the log."""
+    with write_error_named(path, "the log"):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    try:
+        yield log
+    finally:
+        os.close(log)
+
+
+@contextlib.contextmanager
+def _redirected(log: int) -> Iterator[None]:
+    """Point the file descriptors 1 and 2 of this process at a log, and back again."""
     _flush()
-    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    kept = [os.dup(1), os.dup(2)]
     os.dup2(log, 1)
     os.dup2(log, 2)
-    os.close(log)
     try:
         yield
     finally:
@@ -66,8 +101,10 @@ def _redirected(path: str | os.PathLike) -> Iterator[None]:
 
 
 def _flush() -> None:
-    sys.stdout.flush()
-    sys.stderr.flush()
+    """Write what was printed; what a full disk does not take is shown on the terminal later."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):
+            stream.flush()
 
 
 def _show_warning(

@@ -152,7 +152,7 @@ def _words(hint: Any) -> str:
 
 def _range(metadata: typing.Mapping[str, Any]) -> str:
     signs = {"low": "≥", "above": ">", "high": "≤"}
-    bounds = [f"{sign} {metadata[n]:g}" for n, sign in signs.items() if metadata[n] is not None]
+    bounds = [f"{sign} {metadata[n]:.10g}" for n, sign in signs.items() if metadata[n] is not None]
     return ", ".join(bounds)
 
 

@@ -13,12 +13,13 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from hopeworld.files import atomic
 from hopeworld.models.predictor import BadInput, Predictor
 from hopeworld.models.state import digest, flatten, unflatten
+from hopeworld.records import carried
 
 METADATA_KEY = "hopeworld_state"
 ADAPTED = "parameters."
@@ -55,13 +56,10 @@ def write_state(
     tensors = {k: v for k, v in flat.items() if isinstance(v, Tensor)}
     numbers = {k: v for k, v in flat.items() if not isinstance(v, Tensor)}
     tensors |= {f"{ADAPTED}{name}": value for name, value in adapted.items()}
-    about = {"model": description, "numbers": numbers}
-    with atomic(path) as part:
-        save_file(
-            {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()},
-            part,
-            metadata={METADATA_KEY: json.dumps(about, sort_keys=True)},
-        )
+    about = {"model": description, "numbers": numbers} | carried()
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    with atomic(path, "the state") as part:
+        part.write_bytes(save(plain, {METADATA_KEY: json.dumps(about, sort_keys=True)}))
 
 
 def read_state(

@@ -18,18 +18,18 @@ from hopeworld.settings import (
     model_settings,
     phase_clips,
 )
-from hopeworld.strict import SettingsError, listed
+from hopeworld.strict import SettingsError, one_of
+
+# A rate stands in a path as `:g` writes it; from here on with a plus.
+HIGHEST_RATE = 1e6
 
 
 def check_methods(study: Study) -> None:
     methods = study.adaptation.methods
     for name, method in methods.items():
         where = f"adaptation.methods.{name}"
-        if not str(name).isidentifier():
-            remedy = "use letters, digits and _ only: it names a folder"
-            raise SettingsError("adaptation.methods", name, "not a name", remedy)
         if method.model not in model_names(study):
-            remedy = f"use one of {listed(model_names(study))}"
+            remedy = one_of(method.model, model_names(study))
             raise SettingsError(f"{where}.model", method.model, "no such predictor", remedy)
         _check_learning(study, method, where)
         _check_twin(methods, method, where)
@@ -42,15 +42,16 @@ def _check_learning(study: Study, method: Method, where: str) -> None:
         key = f"{where}.learning_rate"
         raise SettingsError(key, method.learning_rate, "nothing adapts", "set it to 0")
     if not isinstance(model, Hope) and rate:
-        remedy = "set look_back_rate: 0"
-        raise SettingsError(where, method.model, "has no memory", remedy)
+        remedy = "set look_back_rate: 0, or name a predictor with a memory"
+        key, problem = f"{where}.look_back_rate", f"{method.model} has no memory"
+        raise SettingsError(key, rate, problem, remedy)
     if not isinstance(model, Hope) and method.adapt == "none" and method.reset != "never":
         raise SettingsError(f"{where}.reset", method.reset, "nothing to drop", "set it to never")
     if isinstance(model, ClosedForm) and method.adapt != "none":
         remedy = "set adapt: none and learning_rate: 0"
         raise SettingsError(f"{where}.adapt", method.adapt, "is a formula", remedy)
     if isinstance(model, Hope) and rate and model.cms_loss != "look_back":
-        problem = f"{method.model} has cms_loss: {model.cms_loss}, so nothing looks back"
+        problem = f"nothing looks back with the cms_loss {model.cms_loss} of {method.model}"
         remedy = "set it to 0, or name a predictor with cms_loss: look_back"
         raise SettingsError(f"{where}.look_back_rate", rate, problem, remedy)
 
@@ -72,43 +73,55 @@ def check_contestants(adaptation: Adaptation) -> None:
         raise SettingsError(where, list(names), "empty or repeated", remedy)
     for name in names:
         if name not in adaptation.methods:
-            remedy = f"use names of adaptation.methods: {listed(adaptation.methods)}"
+            remedy = one_of(name, adaptation.methods, "adaptation.methods")
             raise SettingsError(where, name, "no such method", remedy)
 
 
 def check_streams(study: Study) -> None:
     adaptation = study.adaptation
+    _check_stream_names(study)
     if "main" not in adaptation.runs or len(set(adaptation.runs)) != len(adaptation.runs):
         remedy = "list main and others, each once"
         raise SettingsError("adaptation.runs", list(adaptation.runs), "no stream main", remedy)
     for name in adaptation.runs:
         if name not in adaptation.streams:
-            remedy = f"use names of adaptation.streams: {listed(adaptation.streams)}"
+            remedy = one_of(name, adaptation.streams, "adaptation.streams")
             raise SettingsError("adaptation.runs", name, "no such stream", remedy)
         _check_phases(study, name, adaptation.streams[name])
         for one in adaptation.streams[name].contestants:
             if one not in adaptation.running:
-                remedy = f"use names that run: {listed(adaptation.running)}"
+                remedy = f"{one_of(one, adaptation.running)}: they run in this study"
                 key = f"adaptation.streams.{name}.contestants"
-                raise SettingsError(key, one, "no such contestant", remedy)
+                raise SettingsError(key, one, "does not run", remedy)
+
+
+def _check_stream_names(study: Study) -> None:
+    """What a stream names is there, whether or not the stream runs."""
+    domains, methods = ("A", "B", *study.simulation.severities), study.adaptation.methods
+    for name, plan in study.adaptation.streams.items():
+        where = f"adaptation.streams.{name}"
+        for domain in plan.domains:
+            if domain not in domains:
+                remedy = one_of(domain, domains)
+                raise SettingsError(f"{where}.domains", domain, "no such domain", remedy)
+        for one in plan.contestants:
+            if one not in methods:
+                remedy = one_of(one, methods, "adaptation.methods")
+                raise SettingsError(f"{where}.contestants", one, "no such method", remedy)
+        if len(set(plan.contestants)) != len(plan.contestants):
+            found, remedy = list(plan.contestants), "list each method once"
+            raise SettingsError(f"{where}.contestants", found, "repeated", remedy)
 
 
 def _check_phases(study: Study, name: str, plan: StreamPlan) -> None:
     where, domains = f"adaptation.streams.{name}", list(plan.domains)
-    known = ("A", "B", *study.simulation.severities)
-    if not str(name).isidentifier():
-        remedy = "use letters, digits and _ only: it names a folder"
-        raise SettingsError("adaptation.streams", name, "not a name", remedy)
-    for domain in domains:
-        if domain not in known:
-            remedy = f"use {listed(known)}"
-            raise SettingsError(f"{where}.domains", domain, "no such domain", remedy)
     is_return = domains[:1] == domains[2:3] == ["A"] and domains[3:] in ([], domains[1:2])
     if not is_return or (name == "main" and domains[1] == "A"):
         remedy = "write [A, B, A] or [A, B, A, B], or with another domain in place of B"
         raise SettingsError(f"{where}.domains", domains, "does not come back to A", remedy)
     if len(plan.clips) != len(domains):
-        raise SettingsError(f"{where}.clips", list(plan.clips), "not one per phase", "count them")
+        remedy = f"give {len(domains)} numbers, one for each phase"
+        raise SettingsError(f"{where}.clips", list(plan.clips), "not one per phase", remedy)
     for phase, (domain, clips) in enumerate(zip(domains, plan.clips, strict=True), start=1):
         held, episode = (
             phase_clips(study, f"stream_{phase}", domain),
@@ -116,7 +129,7 @@ def _check_phases(study: Study, name: str, plan: StreamPlan) -> None:
         )
         if clips > held:
             side = "a" if domain == "A" else "b"
-            remedy = f"splits.stream_{phase}.{side} has {held}"
+            remedy = f"use at most {held}, what splits.stream_{phase}.{side} has"
             raise SettingsError(f"{where}.clips", clips, "longer than its clips", remedy)
         if clips % episode:
             remedy = f"use a multiple of simulation.episode_clips = {episode}"
@@ -127,25 +140,40 @@ def check_tuning(study: Study) -> None:
     adaptation, splits = study.adaptation, study.splits
     for split, domain in (("tuning_1", "a"), ("tuning_2", "b"), ("tuning_3", "a")):
         if any(adaptation.tuning.values()) and getattr(splits[split], domain) == 0:
-            remedy = "adaptation.tuning compares rates on these clips"
+            remedy = "give clips: adaptation.tuning compares rates on them"
             raise SettingsError(f"splits.{split}.{domain}", 0, "empty", remedy)
     for name, rates in adaptation.tuning.items():
-        where = f"adaptation.tuning.{name}"
-        if name not in adaptation.methods:
-            remedy = f"use a name of adaptation.methods: {listed(adaptation.methods)}"
-            raise SettingsError(where, list(rates), "no such method", remedy)
-        if rates and (adaptation.methods[name].rate == 0 or min(rates) <= 0):
-            remedy = "give positive rates of a method that learns online"
-            raise SettingsError(where, list(rates), "nothing to tune", remedy)
+        _check_rates(adaptation, name, list(rates))
+    if adaptation.rates == "tuned" and not any(adaptation.tuning.values()):
+        remedy = "give rates in adaptation.tuning, or set it to given"
+        raise SettingsError("adaptation.rates", "tuned", "nothing is compared", remedy)
     budgets = {name: len(rates) for name, rates in adaptation.tuning.items() if rates}
     if len(set(budgets.values())) > 1:
-        remedy = "every method has the same budget: compare as many rates of each"
+        remedy = "compare as many rates of each: every method has the same budget"
         raise SettingsError("adaptation.tuning", budgets, "numbers of rates differ", remedy)
     strangers = set(adaptation.tuning_seeds) - set(study.seeds)
-    if strangers or (budgets and not adaptation.tuning_seeds):
-        remedy = f"use some of seeds = {list(study.seeds)}"
-        found = list(adaptation.tuning_seeds)
-        raise SettingsError("adaptation.tuning_seeds", found, "not trained", remedy)
+    found = list(adaptation.tuning_seeds)
+    if strangers or (budgets and not found) or len(set(found)) != len(found):
+        remedy = f"use some of seeds = {list(study.seeds)}, each once"
+        raise SettingsError("adaptation.tuning_seeds", found, "not trained or repeated", remedy)
+
+
+def _check_rates(adaptation: Adaptation, name: str, rates: list[float]) -> None:
+    """Rates of a method that learns online; folders are named after them."""
+    where = f"adaptation.tuning.{name}"
+    if name not in adaptation.methods:
+        remedy = one_of(name, adaptation.methods, "adaptation.methods")
+        raise SettingsError(where, rates, "no such method", remedy)
+    if rates and adaptation.methods[name].rate == 0:
+        remedy = "compare rates of a method that learns online, or write []"
+        raise SettingsError(where, rates, "nothing to tune", remedy)
+    for rate in rates:
+        if not 0 < rate < HIGHEST_RATE:
+            remedy = f"give more than 0 and less than {HIGHEST_RATE:g}"
+            raise SettingsError(where, rate, "out of range", remedy)
+    if len({f"{rate:g}" for rate in rates}) != len(rates):
+        remedy = "give each rate once, different in the first six digits"
+        raise SettingsError(where, rates, "repeated", remedy)
 
 
 def check_verdict(study: Study) -> None:
@@ -153,13 +181,21 @@ def check_verdict(study: Study) -> None:
     if not verdict.rule.superior:
         remedy = "name at least one of adaptation, stability, overall"
         raise SettingsError("verdict.rule.superior", [], "nothing to win", remedy)
+    for name in ("candidate", "baseline"):
+        method = getattr(verdict, name)
+        if method not in adaptation.methods:
+            remedy = one_of(method, adaptation.methods, "adaptation.methods")
+            raise SettingsError(f"verdict.{name}", method, "no such method", remedy)
     if not verdict.enabled:
         return
     for name in ("candidate", "baseline"):
         method = getattr(verdict, name)
         if method not in adaptation.contestants:
-            remedy = f"use one of adaptation.contestants: {listed(adaptation.contestants)}"
+            remedy = one_of(method, adaptation.contestants, "adaptation.contestants")
             raise SettingsError(f"verdict.{name}", method, "does not run", remedy)
+    if verdict.candidate == verdict.baseline:
+        remedy = "name another method than verdict.candidate"
+        raise SettingsError("verdict.baseline", verdict.baseline, "is the candidate", remedy)
     for name in ("seeds", "orders"):
         held, needed = len(getattr(study, name)), getattr(verdict, name)
         if held < needed:

@@ -9,13 +9,14 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from hopeworld import settings
 from hopeworld.files import atomic
 from hopeworld.models.build import build_predictor
 from hopeworld.models.predictor import Predictor
+from hopeworld.records import KEY, carried
 
 METADATA_KEY = "hopeworld"
 
@@ -43,10 +44,10 @@ def save_weights(path: str | os.PathLike, weights: dict[str, Tensor], metadata: 
     The metadata are one JSON string: safetensors writes several entries in random order, and the
     same weights must give the same bytes.
     """
-    text = json.dumps(asdict(metadata), sort_keys=True)
+    text = json.dumps(asdict(metadata) | carried(), sort_keys=True)
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
-    with atomic(path) as part:
-        save_file(tensors, part, metadata={METADATA_KEY: text})
+    with atomic(path, "the weights") as part:
+        part.write_bytes(save(tensors, metadata={METADATA_KEY: text}))
 
 
 def load_predictor(
@@ -79,7 +80,15 @@ def read_metadata(path: str | os.PathLike) -> Metadata:
         raise WeightsError(f"{path}: not a safetensors file: {error}; train again") from error
     if METADATA_KEY not in entries:
         raise WeightsError(f"{path}: no {METADATA_KEY} metadata; use weights trained here")
-    values = json.loads(entries[METADATA_KEY])
-    values["settings"] = settings.read_model(values["model"], values["settings"], f"{path}: models")
+    try:
+        return _metadata(json.loads(entries[METADATA_KEY]))
+    except (ValueError, TypeError, KeyError) as error:
+        problem = f"its {METADATA_KEY} metadata are of no predictor ({error})"
+        raise WeightsError(f"{path}: {problem}; train it again") from error
+
+
+def _metadata(values: dict[str, Any]) -> Metadata:
+    values["settings"] = settings.read_model(values["model"], values["settings"], "models")
     values["grid"] = tuple(values["grid"])
+    values.pop(KEY, None)
     return Metadata(**values)

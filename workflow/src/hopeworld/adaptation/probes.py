@@ -5,7 +5,7 @@ Every clip starts from the learner's state. In-clip writes are on, TTA and CMS u
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from hopeworld.adaptation.clips import Clips, read_clips
 from hopeworld.adaptation.learner import Learner
 from hopeworld.features.dataset import ClipDataset
 from hopeworld.models.objective import TRANSITIONS, region_masks, token_error
+from hopeworld.progress import silent
 from hopeworld.schema import REGIONS
 
 ROWS = {"cpu": 4, "cuda": 64}
@@ -35,12 +36,18 @@ class Probes:
         self._kept: dict[str, list[Clips]] = {}
         self._keeps = sum(_latent_bytes(data) for data in clips.values()) <= KEPT_BYTES
 
-    def score(self, learner: Learner) -> list[dict[str, Means]]:
-        """Mean loss and persistence by stream, domain and region: ratios of sums over the clips."""
-        by_domain = {domain: self._score(learner, domain) for domain in self._clips}
+    def score(
+        self, learner: Learner, tell: Callable[[str], None] = silent
+    ) -> list[dict[str, Means]]:
+        """Mean loss and persistence by stream, domain and region: ratios of sums over the clips.
+
+        `tell` hears how far this is.
+        """
+        by_domain = {domain: self._score(learner, domain, tell) for domain in self._clips}
         return [{d: means[s] for d, means in by_domain.items()} for s in range(learner.streams)]
 
-    def _score(self, learner: Learner, domain: str) -> list[Means]:
+    def _score(self, learner: Learner, domain: str, tell: Callable[[str], None]) -> list[Means]:
+        seen, total = 0, len(self._clips[domain])
         totals = {region: np.zeros((3, learner.streams)) for region in REGIONS}
         for clips in self._batches(domain, max(1, self._rows // learner.streams)):
             inputs = clips.latents[:, :TRANSITIONS], clips.actions[:, :TRANSITIONS]
@@ -49,10 +56,12 @@ class Probes:
             still = token_error(inputs[0], truth).cpu()
             for region, chosen in region_masks(clips.mask_next[:, :TRANSITIONS]).items():
                 totals[region] += _sums(loss, still, chosen)
-        return [
-            {region: tuple(sums[:2, s] / sums[2, s]) for region, sums in totals.items()}
-            for s in range(learner.streams)
-        ]
+            seen += len(still)
+            tell(f"probe {domain}, clip {seen}/{total}")
+        # NaN for a region without a patch.
+        with np.errstate(invalid="ignore"):
+            means = {region: sums[:2] / sums[2] for region, sums in totals.items()}
+        return [{r: tuple(mean[:, s]) for r, mean in means.items()} for s in range(learner.streams)]
 
     def _batches(self, domain: str, size: int) -> Iterator[Clips]:
         if domain in self._kept:

@@ -20,6 +20,7 @@ from __future__ import annotations
 import math
 import sys
 import time
+from collections.abc import Callable
 
 import torch
 from jaxtyping import Float
@@ -34,6 +35,7 @@ from hopeworld.adaptation.resets import Resets
 from hopeworld.models.objective import TRANSITIONS, rollout_mask, token_error
 from hopeworld.models.predictor import Predictor, State, Trace
 from hopeworld.probing.decoder import Decoder
+from hopeworld.progress import silent
 
 
 class Stream:
@@ -175,7 +177,7 @@ class Stream:
         """Say once that a stream has collapsed; it goes on, and its losses are recorded as NaN."""
         if stream not in self._diverged:
             print(
-                f"warning: {self.records[stream].run['run']}, clip {place.k}, transition {t}: the "
+                f"{self.records[stream].run['run']}, clip {place.k}, transition {t}: the "
                 "prediction is not finite; a lower rate in adaptation.methods may help",
                 file=sys.stderr,
                 flush=True,
@@ -197,16 +199,17 @@ class Stream:
                 starts = start[s].repeat(TRANSITIONS, 0)
                 records.add_centres(place, kind, (starts, true[s], decoded[s], predicted[s]))
 
-    def probe(self, k: int, phase: str) -> None:
+    def probe(self, k: int, phase: str, tell: Callable[[str], None] = silent) -> None:
         """Score held-out clips from what is learnt after k clips, which must not change.
 
-        Streams whose learner is that of the last probe point repeat its numbers.
+        Streams whose learner is that of the last probe point repeat its numbers. `tell` hears how
+        far this is.
         """
         if not self.job.probes:
             return
         before = self.learner.digest()
         if before != self._probed[0]:
-            self._probed = (before, self._probes.score(self.learner))
+            self._probed = (before, self._probes.score(self.learner, tell))
             if self.learner.digest() != before:
                 raise StreamError(f"{self.job.label}: the probe after clip {k} changed the stream")
         for records, by_domain in zip(self.records, self._probed[1], strict=True):

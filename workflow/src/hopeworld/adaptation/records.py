@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from hopeworld.adaptation.learner import Update
+from hopeworld.memory_health import problems
 from hopeworld.models.objective import region_masks
 from hopeworld.models.predictor import Trace
 from hopeworld.schema import CENTRES, MEMORY, PROBES, STREAM
@@ -25,7 +26,6 @@ COLUMNS = {
     "memory": list(MEMORY),
     "centres": list(CENTRES),
 }
-RETAINED = 0.1  # below this share of its memory per clip, carrying it is no use
 
 
 @dataclass(frozen=True)
@@ -138,16 +138,11 @@ class Records:
             self.memory.append(row)
 
     def warnings(self) -> list[str]:
-        """What the diagnostics of the memories say is wrong, one line each."""
-        rows = pd.DataFrame(self.memory, columns=list(MEMORY))
-        found = []
-        shares = rows[(rows["name"] == "retained_share") & (rows.memory == "memory")]
-        per_clip = shares.groupby(["k", "layer", "head"]).value.prod()
-        if len(per_clip) and per_clip.median() < RETAINED:
-            found.append(f"a clip leaves {per_clip.median():.3f} of the memory (median)")
-        dead = rows[(rows["name"] == "dead") & (rows.value > 0)]
-        found += [f"CMS level {level} is dead" for level in sorted(dead.memory.unique())]
-        return found
+        """What the rows say is wrong, one line each."""
+        finite = math.isfinite
+        broken = any(finite(row["persistence"]) and not finite(row["loss"]) for row in self.stream)
+        found = ["diverged: a prediction is not finite"] if broken else []
+        return found + problems(pd.DataFrame(self.memory, columns=list(MEMORY)))
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """Every table with exactly the columns of the schema."""

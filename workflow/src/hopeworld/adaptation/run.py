@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import datetime
+import functools
 import shutil
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,10 +21,11 @@ from hopeworld.adaptation.probes import Probes
 from hopeworld.adaptation.protocol import Stream
 from hopeworld.files import atomic, write_json
 from hopeworld.models.predictor import parameter_count
+from hopeworld.parquet import write_table
 from hopeworld.probing.decoder import load_decoder
+from hopeworld.progress import Progress
 from hopeworld.training import checkpoint
 
-SECONDS_PER_LINE = 5.0
 START = "start"
 STATES = "states"
 Tables = dict[str, pd.DataFrame]
@@ -49,8 +49,7 @@ def run_stream(job: StreamJob, outputs: StreamOutputs) -> None:
     for name, table in tables.items():
         path = getattr(outputs, name)
         if path is not None:
-            with atomic(path) as part:
-                table.to_parquet(part, index=False)
+            write_table(table, path)
     if outputs.cost is not None:
         write_json(outputs.cost, measure_cost(job, tables["stream"]))
     if job.checkpoint is not None:
@@ -80,7 +79,7 @@ def play_stream(job: StreamJob) -> Tables:
             records += stream.records
     for one in records:
         for warning in one.warnings():
-            print(f"warning: {one.run['run']}: {warning}", file=sys.stderr, flush=True)
+            print(f"caution: {warning} [{one.run['run']}]", file=sys.stderr, flush=True)
     parts = [one.tables() for one in records]
     return {name: _concatenated([part[name] for part in parts]) for name in parts[0]}
 
@@ -93,21 +92,30 @@ def _play_batch(
     stream = Stream(job, load_contestant(job.weights, job.device), orders, probes, decoder)
     folder = None if job.checkpoint is None else job.checkpoint / f"batch{number}"
     done = _resume(stream, folder, known)
+    progress = _progress(stream)
+    progress.start(done)
+    tell = functools.partial(progress.count, 0)
     if done == 0:
-        stream.probe(0, START)
+        stream.probe(0, START, tell)
         _save_states(stream, START)
-    clock = Clock(stream, done)
     for k in range(done, len(stream.stops)):
         stream.play_next(k)
         phase, ends = stream.stops[k].phase, stream.ends_phase(k)
         if ends or (k + 1) % job.settings.probe_every == 0:
-            stream.probe(k + 1, phase)
+            stream.probe(k + 1, phase, tell)
         if ends:
             _save_states(stream, phase)
         if folder is not None and _is_due(stream, k):
             checkpoint.save_state(folder, known, pack(stream, k + 1))
-        clock.tell(k + 1)
+        progress.count(1, phase)
     return stream
+
+
+def _progress(stream: Stream) -> Progress:
+    """Counts the clips of orders that run side by side, and hears of the probes between them."""
+    job, orders = stream.job, len(stream.orders)
+    side = f", {orders} orders" if orders > 1 else ""
+    return Progress(f"{job.label}{side}", len(stream.stops), "clips")
 
 
 def _is_due(stream: Stream, k: int) -> bool:
@@ -190,27 +198,3 @@ def measure_cost(job: StreamJob, stream: pd.DataFrame) -> dict[str, Any]:
         "flops_per_transition": count_flops(learner, read_clips(first.data, [0], job.device)),
         "time_ms": float(stream["time_ms"].median()),
     }
-
-
-class Clock:
-    """A line about a running stream every few seconds: clips, rate and the time that is left."""
-
-    def __init__(self, stream: Stream, done: int):
-        self._stream, self._first = stream, done
-        self._began = self._spoke = time.monotonic()
-
-    def tell(self, done: int) -> None:
-        """Say how far the stream is, if the last line is old enough or the stream ends."""
-        now, clips = time.monotonic(), len(self._stream.stops)
-        if now - self._spoke < SECONDS_PER_LINE and done < clips:
-            return
-        self._spoke = now
-        rate = (done - self._first) / max(now - self._began, 1e-9)
-        left = datetime.timedelta(seconds=round((clips - done) / rate))
-        job, phase = self._stream.job, self._stream.stops[done - 1].phase
-        side = f" of {len(self._stream.orders)} orders" if len(self._stream.orders) > 1 else ""
-        print(
-            f"{job.label}: {phase}, clip {done}/{clips}{side}  {rate:.1f} clips/s  left {left}",
-            file=sys.stderr,
-            flush=True,
-        )

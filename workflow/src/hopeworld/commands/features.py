@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from hopeworld.commands.checking import print_problems
-from hopeworld.features.index import INDEX, Entry, index, recorded, shards, verify
+from hopeworld.features.index import INDEX, Entry, every_shard, index, recorded, shards, verify
 from hopeworld.features.store import StoreError
 from hopeworld.files import write_json
 
@@ -54,8 +54,8 @@ def _first(values: Iterable[str]) -> str:
 
 def check(chosen: argparse.Namespace) -> None:
     """Print every problem of the shards; raise where there is one."""
-    names = {*shards(chosen.results), *(chosen.results / name for name in recorded(chosen.results))}
-    if not names:
+    paths = every_shard(chosen.results)
+    if not paths:
         raise StoreError(f"{chosen.results}: no feature shards; make them with the workflow")
     repair = f"hopeworld features repair {chosen.results}"
-    print_problems(verify(chosen.results), len(names), repair)
+    print_problems(verify(chosen.results), len(paths), repair)

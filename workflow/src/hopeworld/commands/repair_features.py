@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 
 from hopeworld.commands.checking import print_repairs
+from hopeworld.device import claimed
 from hopeworld.features.repair import Workshop, repair
 
 
 def run(chosen: argparse.Namespace) -> None:
     """Make broken and missing shards again; raise if one cannot be."""
-    print_repairs(repair(Workshop(chosen.results, chosen.resources, chosen.device)))
+    with claimed({"device": chosen.device}) as device:
+        print_repairs(repair(Workshop(chosen.results, chosen.resources, device)))

@@ -130,6 +130,7 @@ def files(contents: Contents) -> str:
         (f"`previews/{part}.mp4`, `previews/pairs.gif`", slow, size["previews"]),
         (f"`sheets/{part}.png`", "contact sheets of the same clips", size["sheets"]),
         ("`settings.yaml`", "the settings that made the clips", ""),
+        ("`provenance.json`", "the job of the workflow that published this", ""),
         ("`SHA256SUMS`", "`sha256sum -c SHA256SUMS` checks every file", ""),
     ]
     return table(("file", "what", "size"), rows)

@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import shutil
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,11 +25,13 @@ from hopeworld.dataset.pairs import write_pairs
 from hopeworld.dataset.parts import Examples, Part, copy_part, parts_of
 from hopeworld.dataset.previews import write_preview
 from hopeworld.dataset.sheets import write_sheet
-from hopeworld.files import atomic, exclusive, full_disk_named, write_json
+from hopeworld.files import atomic, exclusive, write_error_named, write_json
+from hopeworld.parquet import write_table
+from hopeworld.progress import Progress
 from hopeworld.provenance import config_hash
+from hopeworld.records import carried
 from hopeworld.simulation.table import Shard
 
-PROGRESS_S = 3.0
 PAIRED = "probe"
 
 
@@ -79,10 +80,9 @@ def publish(job: Publication, folder: Path, log: TextIO) -> None:
     """
     parts = parts_of(job.shards)
     _require_measured(parts, job.validity)
-    with exclusive(folder), full_disk_named(folder, "the data set"), replaced(folder) as made:
+    with exclusive(folder), write_error_named(folder, "the data set"), replaced(folder) as made:
         clips = _write_parts(job, parts, made, log)
-        with atomic(made / "clips.parquet") as path:
-            clips.to_parquet(path, index=False)
+        write_table(clips, made / "clips.parquet")
         _write_texts(job, parts, clips, made)
         _write_sums(made)
     print(f"dataset: {len(clips)} clips in {folder}", file=log, flush=True)
@@ -121,11 +121,12 @@ def _write_parts(
     job: Publication, parts: Sequence[Part], folder: Path, log: TextIO
 ) -> pd.DataFrame:
     """Videos, states and pictures of every part; only the clips shown are held in memory."""
-    progress = Progress(sum(group["clips"] for group in job.validity["groups"]), log)
+    total = sum(group["clips"] for group in job.validity["groups"])
+    progress = Progress("dataset", total, "clips", log=log)
     tables, paired = [], {}
     for part in parts:
         shown = job.sections["dataset"]["preview_clips"]
-        table, examples = copy_part(part, folder, shown, progress)
+        table, examples = copy_part(part, folder, shown, progress.count)
         tables.append(table)
         _draw(job, examples, part.name, folder)
         if part.split == PAIRED:
@@ -161,6 +162,7 @@ def _write_texts(
     write_json(folder / "splits.json", splits(contents))
     settings_text = yaml.safe_dump(sections, sort_keys=False, default_flow_style=None)
     texts = {"README.md": card(contents), "settings.yaml": settings_text} | dict(job.papers)
+    texts |= carried("provenance.json")
     for name, text in texts.items():
         with atomic(folder / name) as path:
             path.write_text(text)
@@ -181,24 +183,3 @@ def _write_sums(folder: Path) -> None:
         lines.append(f"{total}  {path.relative_to(folder)}\n")
     with atomic(folder / "SHA256SUMS") as path:
         path.write_text("".join(lines))
-
-
-class Progress:
-    """Counts clips and prints a line every few seconds: share, rate, time left."""
-
-    def __init__(self, total: int, log: TextIO):
-        self._total, self._log = total, log
-        self._done, self._start = 0, time.monotonic()
-        self._last = self._start
-
-    def __call__(self, count: int) -> None:
-        """Count clips that are done."""
-        self._done += count
-        now = time.monotonic()
-        if now - self._last < PROGRESS_S and self._done < self._total:
-            return
-        rate = self._done / max(now - self._start, 1e-9)
-        left = (self._total - self._done) / rate
-        share = f"{self._done}/{self._total} clips, {rate:.1f} clips/s, {left:.0f} s left"
-        print(f"dataset: {share}", file=self._log, flush=True)
-        self._last = now

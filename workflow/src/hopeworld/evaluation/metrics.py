@@ -313,25 +313,6 @@ def centre_overshoot(predicted: np.ndarray, true: np.ndarray, start: np.ndarray)
     return clip_mean(error.T)
 
 
-def drift(memory: np.ndarray, start: np.ndarray, trained: np.ndarray) -> float:
-    """|M - M_start| / |M_trained|, Frobenius; no unit, 0 = as it started.
-
-    A delta that is trained to be 0 has no scale of its own: the distance itself.
-    """
-    scale = float(np.linalg.norm(trained))
-    distance = float(np.linalg.norm(memory - start))
-    return distance / scale if scale > 0 else distance
-
-
-def reversibility(a1: np.ndarray, b: np.ndarray, a2: np.ndarray) -> float:
-    """1 - |M_A2 - M_A1| / |M_B - M_A1|; no unit, 1 = A2 brought the state back to that of A1.
-
-    0: as far away as after B; below 0: farther still. NA where B did not move the state.
-    """
-    away = float(np.linalg.norm(b - a1))
-    return 1.0 - float(np.linalg.norm(a2 - a1)) / away if away > 0 else float("nan")
-
-
 def usefulness(reset: np.ndarray, carried: np.ndarray) -> float:
     """Mean of L(reset) - L(carried) on the same clips; loss units, + the carried state helps.
 

@@ -56,7 +56,6 @@ MEANINGS = {
     "centre_signed": Meaning(METRES, "neither"),
     "collapsed": Meaning("share of runs", "lower"),
     "diverged": Meaning("share of runs", "lower"),
-    "time_ms": Meaning("ms", "lower"),
     "clipped_share": Meaning(SHARE, "neither"),
     "drift_end": Meaning("share of the parameters' norm", "neither"),
 }

@@ -15,11 +15,20 @@ from hopeworld.settings import PHASES
 
 
 @dataclass(frozen=True)
+class RunRules:
+    """Of the settings of the verdict, those that the metrics of a run depend on."""
+
+    motion_bins: int
+    collapse_ratio: float
+    collapse_clips: int
+
+
+@dataclass(frozen=True)
 class Windows:
     """What the metrics of a run depend on besides its losses."""
 
     evaluation: settings.Evaluation
-    verdict: settings.Verdict
+    verdict: RunRules
     episode_clips: int
 
 
@@ -190,7 +199,7 @@ def probe(probes: pd.DataFrame, k: int, domain: str) -> tuple[float, float]:
     return (float("inf") if diverged else loss), persistence
 
 
-def _stability(online: Losses, verdict: settings.Verdict) -> dict[str, float]:
+def _stability(online: Losses, verdict: RunRules) -> dict[str, float]:
     loss, frozen = (metrics.clip_mean(values) for values in (online.loss, online.frozen))
     collapsed = metrics.collapsed(loss, frozen, verdict.collapse_ratio, verdict.collapse_clips)
     return {"diverged": float(np.isinf(online.loss).any()), "collapsed": float(collapsed)}

@@ -16,79 +16,26 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from hopeworld import files, schema, settings
-from hopeworld.evaluation import costs_table, final_losses, metrics_table
+from hopeworld import files, schema
+from hopeworld.evaluation import cautions, costs_table, final_losses, metrics_table
 from hopeworld.evaluation.labels import in_order
 from hopeworld.evaluation.metrics import net_gain
 from hopeworld.evaluation.runs import Windows, centre_metrics, gains, losses_of, run_metrics
 from hopeworld.evaluation.statistics import hierarchical_bootstrap, interval
+from hopeworld.evaluation.summary_job import Outputs, Sources, SummaryJob
 from hopeworld.evaluation.tables import (
     RUN,
     join_twin,
     persistence_rows,
     read_table,
     require_runs,
-    write_table,
 )
+from hopeworld.parquet import write_table
+from hopeworld.records import carried
 
 MAIN = "main"
 SUFFIX = {"object": "", "background": "_background", "all": "_all"}
 NOT_METRICS = ("method", "seed", "order")
-
-
-@dataclass(frozen=True)
-class Sources:
-    """The files of all runs and trainings."""
-
-    streams: tuple[Path, ...]
-    probes: tuple[Path, ...]
-    memories: tuple[Path, ...]
-    centres: tuple[Path, ...]
-    costs: tuple[Path, ...]
-    histories: tuple[Path, ...]
-    gates: tuple[Path, ...]
-
-
-@dataclass(frozen=True)
-class Outputs:
-    """The files that a study's summary writes."""
-
-    stream: Path
-    probes: Path
-    memory: Path
-    centres: Path
-    history: Path
-    final_losses_csv: Path
-    final_losses_tex: Path
-    metrics_csv: Path
-    metrics_tex: Path
-    costs_csv: Path
-    costs_tex: Path
-    gate: Path
-    metrics: Path
-
-
-@dataclass(frozen=True)
-class SummaryJob:
-    """The settings that a summary depends on.
-
-    methods: every method of any stream.
-    streams: the streams that ran, main first; contestants name all methods of one, twins too.
-    kinds: for the predictor of every method what it is: vit_ac, hope or a closed form.
-    oracles: the predictors that were trained on B alone.
-    """
-
-    study: str
-    seeds: tuple[int, ...]
-    orders: tuple[int, ...]
-    methods: dict[str, settings.Method]
-    streams: dict[str, settings.StreamPlan]
-    kinds: dict[str, str]
-    oracles: tuple[str, ...]
-    encoder: settings.Encoder
-    evaluation: settings.Evaluation
-    verdict: settings.Verdict
-    episode_clips: int
 
 
 @dataclass(frozen=True)
@@ -120,11 +67,14 @@ def summarise(job: SummaryJob, sources: Sources, outputs: Outputs) -> None:
     write_table(stream, outputs.stream)
     write_table(probes, outputs.probes)
     write_table(centres, outputs.centres)
-    write_table(read_table(sources.memories, schema.MEMORY), outputs.memory)
-    write_table(read_table(sources.histories, schema.HISTORY), outputs.history)
+    memory = read_table(sources.memories, schema.MEMORY)
+    history = read_table(sources.histories, schema.HISTORY)
+    write_table(memory, outputs.memory)
+    write_table(history, outputs.history)
     _write_gates(gates, outputs.gate)
     metrics = study_metrics(job, Tables(stream, probes, centres), gates)
-    files.write_json(outputs.metrics, metrics)
+    files.write_json(outputs.metrics, metrics | carried())
+    cautions.write(outputs.cautions, cautions.find(metrics, memory, history, job.clip_norms))
     final_losses.write(metrics, job.evaluation, outputs.final_losses_csv, outputs.final_losses_tex)
     metrics_table.write(metrics, outputs.metrics_csv, outputs.metrics_tex)
     costs = [files.read_json(path) for path in sources.costs]
@@ -254,10 +204,9 @@ def _identity(run: Mapping[str, Any]) -> tuple[str, int, int]:
 
 
 def _cost(rows: pd.DataFrame) -> dict[str, float]:
-    """Mean wall time of a transition (ms), share of TTA steps that clipped, drift at the end."""
+    """Share of TTA steps that clipped, drift at the end; times are in `costs_table` alone."""
     adapted = np.isfinite(rows["grad_norm_pre"])
     return {
-        "time_ms": float(rows["time_ms"].mean()),
         "clipped_share": float(rows.loc[adapted, "clipped"].astype(float).mean()),
         "drift_end": float(rows.sort_values(["k", "t"])["drift"].iloc[-1]),
     }

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from hopeworld import files, schema, settings
+from hopeworld import schema, settings
 from hopeworld.evaluation.labels import PERSISTENCE
 
 RUN = ["seed", "order"]
@@ -34,12 +34,6 @@ def read_table(paths: Iterable[Path], columns: Mapping[str, str]) -> pd.DataFram
     # An empty table (a method without memory) has no dtypes worth keeping.
     filled = [part for part in parts if len(part)] or parts[:1]
     return pd.concat(filled, ignore_index=True)
-
-
-def write_table(table: pd.DataFrame, path: Path) -> None:
-    """Write a table as parquet, atomically."""
-    with files.atomic(path) as part:
-        table.to_parquet(part, index=False)
 
 
 def run_name(stream: str, method: str, seed: int, order: int) -> str:

@@ -31,6 +31,7 @@ from hopeworld.evaluation.labels import label
 from hopeworld.evaluation.statistics import MOST_SEEDS
 from hopeworld.evaluation.summary import without_nan
 from hopeworld.evaluation.verdict_gates import Gate, gate
+from hopeworld.records import carried
 
 
 @dataclass(frozen=True)
@@ -238,4 +239,4 @@ def write(
     Raises `TableError` if a verdict is asked for and metrics.json lacks what it needs.
     """
     evidence = gather(metrics, rule, methods, oracles)
-    files.write_json(path, as_json(decide(evidence, rule), evidence, rule))
+    files.write_json(path, as_json(decide(evidence, rule), evidence, rule) | carried())

@@ -13,9 +13,7 @@ numbers. The origin names the key.
 from __future__ import annotations
 
 import json
-import pickle
 import re
-import zipfile
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +24,7 @@ from safetensors import SafetensorError, safe_open
 
 from hopeworld.features.manifest import WeightsError, digest
 from hopeworld.files import read_json
+from hopeworld.tensor_files import TensorFileError, read_tensors
 
 State = dict[str, torch.Tensor]
 
@@ -121,16 +120,10 @@ def _read_meta(path: Path, files: list[Path], sha256: str) -> Checkpoint:
 
 def _load(file: Path) -> Any:
     """Read tensors and plain values; nothing in the file is run."""
-    if not zipfile.is_zipfile(file):
-        problem = "unreadable (no whole checkpoint in the zip format of torch.save)"
-        raise WeightsError(file, problem, "use Meta's .pt as published")
     try:
-        return torch.load(file, map_location="cpu", weights_only=True, mmap=True)
-    except (RuntimeError, pickle.UnpicklingError, EOFError, LookupError) as error:
-        objects = re.findall(r"GLOBAL (\S+)", str(error))
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        problem = f"holds more than tensors ({objects[0]})" if objects else f"unreadable ({reason})"
-        raise WeightsError(file, problem, "use Meta's .pt as published") from error
+        return read_tensors(file, mmap=True)
+    except TensorFileError as error:
+        raise WeightsError(file, str(error), "use Meta's .pt as published") from error
 
 
 def _is_state(value: Any) -> bool:

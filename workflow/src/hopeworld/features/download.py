@@ -5,7 +5,6 @@ Not huggingface_hub: it begins every file anew in a new process (its issue 4196)
 
 from __future__ import annotations
 
-import datetime
 import time
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
@@ -13,12 +12,13 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from hopeworld.files import FULL
+from hopeworld.progress import Progress
 
 BLOCK_BYTES = 1 << 20
 TIMEOUT_S = 30.0
 ATTEMPTS = 5
 PAUSE_S = 2.0
-SECONDS_BETWEEN_LINES = 5.0
+MEGABYTE = 1_000_000
 
 
 class WrongSize(OSError):
@@ -34,14 +34,17 @@ def download(url: str, part: Path, size: int) -> None:
     Raises:
         OSError: or `HTTPException`, of the last attempt.
     """
-    progress = Progress(url.rpartition("/")[2], length(part), size)
+    name, have = url.rpartition("/")[2], length(part)
+    progress = Progress(f"weights: {name}", size, "MB", MEGABYTE)
+    progress.say(f"{have / MEGABYTE:.1f} of {size / MEGABYTE:.1f} MB are here")
+    progress.start(have)
     failures = 0
     while (before := length(part)) < size:
         reason: Exception = ConnectionError("the connection was closed early")
         try:
             _continue(url, part, size, progress)
         except (OSError, HTTPException) as error:
-            if not progress.received or _is_final(error):
+            if progress.rate == 0 or _is_final(error):
                 raise
             reason = error
         failures = 0 if length(part) > before else failures + 1
@@ -49,7 +52,8 @@ def download(url: str, part: Path, size: int) -> None:
             raise reason
         if length(part) < size:
             pause_s = PAUSE_S * 2**failures
-            progress.say(f"{reason}; continuing at {length(part) / 1e6:.1f} MB in {pause_s:g} s")
+            here = f"{length(part) / MEGABYTE:.1f} MB"
+            progress.say(f"{reason}; continuing at {here} in {pause_s:g} s")
             time.sleep(pause_s)
 
 
@@ -66,7 +70,7 @@ def _continue(url: str, part: Path, size: int, progress: Progress) -> None:
         is_rest = response.status == 206
         _check_size(response, is_rest, size)
         if not is_rest:
-            progress.restart()
+            progress.start(0)
         with part.open("ab" if is_rest else "wb", buffering=0) as stream:
             while block := response.read1(BLOCK_BYTES):
                 stream.write(block)
@@ -85,34 +89,3 @@ def _is_final(error: Exception) -> bool:
     refused = isinstance(error, HTTPError) and error.code < 500 and error.code not in (408, 429)
     is_full = isinstance(error, OSError) and error.errno in FULL
     return refused or is_full or isinstance(error, WrongSize)
-
-
-class Progress:
-    """Whole lines about a running download, one every few seconds."""
-
-    def __init__(self, name: str, have: int, size: int):
-        self._name, self._done, self._size = name, have, size
-        self.received = 0
-        self._began = self._spoke = time.monotonic()
-        self.say(f"{have / 1e6:.1f} of {size / 1e6:.1f} MB are here")
-
-    def say(self, words: str) -> None:
-        """Write one line."""
-        print(f"weights: {self._name}: {words}", flush=True)
-
-    def restart(self) -> None:
-        """Count from the first byte again."""
-        self._done = 0
-
-    def count(self, received: int) -> None:
-        """Count some bytes, and write a line if the last is old enough or all are there."""
-        self._done += received
-        self.received += received
-        now = time.monotonic()
-        if now - self._spoke < SECONDS_BETWEEN_LINES and self._done < self._size:
-            return
-        self._spoke = now
-        rate = self.received / max(now - self._began, 1e-9)
-        left = datetime.timedelta(seconds=round((self._size - self._done) / rate))
-        megabytes = f"{self._done / 1e6:.1f} of {self._size / 1e6:.1f} MB"
-        self.say(f"{megabytes}  {rate / 1e6:.1f} MB/s  left {left}")

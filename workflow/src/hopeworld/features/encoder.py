@@ -19,12 +19,13 @@ import torch
 import transformers
 from torch import nn
 
-from hopeworld.features.overlap import read_ahead, report, write_behind
+from hopeworld.features.overlap import read_ahead, write_behind
 from hopeworld.features.passes import FrozenEncoder, run_passes
 from hopeworld.features.sequences import Sequence, assemble, longest
 from hopeworld.features.store import ShardHeader, check_disk, is_complete, write_shard
 from hopeworld.features.throughput import choose_batch, counted, matmul_rate, summary
 from hopeworld.features.weights import Architecture, load_encoder
+from hopeworld.progress import tracked
 from hopeworld.settings import CLIP_FRAMES, Encoder, SettingsError
 from hopeworld.simulation.table import read_clip_table
 from hopeworld.video.clips import ClipError, clip_path, read_clip, require_frames
@@ -84,7 +85,7 @@ def write_features(
     """Encode `frames` (uint8 [F, H, W, 3] each) here while a thread writes the shard of `clips`."""
 
     def write(encoded: Iterator[list[Sequence]]) -> None:
-        latents = report(map(assemble, encoded), len(clips), str(path))
+        latents = tracked(map(assemble, encoded), f"features: {path}", len(clips), "clips")
         write_shard(path, header, clips, latents)
 
     write_behind(write, run_passes(encoder, frames))
@@ -125,7 +126,7 @@ def _check_device(device: str, dtype: str) -> None:
     able = torch.cpu.get_capabilities()
     is_native = any(able.get(name, False) for name in NATIVE_BFLOAT16)
     if device == "cpu" and dtype == "bfloat16" and not is_native:
-        print("features: warning: no native bfloat16 here, float32 may be faster", flush=True)
+        print("warning: no native bfloat16 here, float32 may be faster", flush=True)
 
 
 def _config(job: EncodeJob, origin: str, frames_sha256: Iterable[str]) -> str:
@@ -149,4 +150,5 @@ def _header(job: EncodeJob, origin: str, config: str, batch: int) -> ShardHeader
 
 
 def _software(device: str) -> str:
-    return f"torch {torch.__version__}, transformers {transformers.__version__}, {device}"
+    kind = torch.device(device).type
+    return f"torch {torch.__version__}, transformers {transformers.__version__}, {kind}"

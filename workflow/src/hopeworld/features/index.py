@@ -39,12 +39,11 @@ def index(results: Path, paths: Iterable[str | os.PathLike]) -> dict[str, Entry]
 def describe(path: str | os.PathLike) -> Entry:
     """What a shard holds and how it was made; raises `StoreError` or `CorruptShard`."""
     shard = FeatureShard(path)
-    status, header = os.stat(path), shard.header
+    header = shard.header
     return {
         "clips": shard.clip.tolist(),
         "shape": list(shard.shape),
-        "bytes": status.st_size,
-        "modified_ns": status.st_mtime_ns,
+        "bytes": os.path.getsize(path),
         "config": header.config,
         "weights": header.weights,
         "mode": header.mode,
@@ -69,6 +68,11 @@ def recorded(results: Path) -> dict[str, Entry]:
     except ValueError as error:
         remedy = f"run `hopeworld features info --rebuild {results}`"
         raise StoreError(f"{path}: not readable ({error}); {remedy}") from error
+
+
+def every_shard(results: Path) -> list[Path]:
+    """The shards that are there and those that the index says should be. Raises `StoreError`."""
+    return sorted({*shards(results), *(results / name for name in recorded(results))})
 
 
 def table_of(results: Path, shard: Path) -> Path:
@@ -107,7 +111,7 @@ def expected(results: Path, path: Path) -> Entry:
         beside = entry and _usual_beside(results, path)
         is_stale = beside and not _is_alike(_making(entry["weights"], entry["settings"]), beside)
         return {} if is_stale else entry
-    is_older = own["modified_ns"] <= os.stat(results / INDEX).st_mtime_ns
+    is_older = path.stat().st_mtime_ns <= (results / INDEX).stat().st_mtime_ns
     if is_older or own["sha256"] == entry["sha256"]:
         return entry
     if not any(_broken_clips(FeatureShard(path))):

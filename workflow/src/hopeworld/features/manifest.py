@@ -16,7 +16,7 @@ from pathlib import Path
 import yaml
 
 from hopeworld.features.download import download, length
-from hopeworld.files import exclusive, full_disk_named, move, write_json
+from hopeworld.files import exclusive, move, write_error_named, write_json
 
 RECORD = "manifest.json"
 META_SUFFIXES = (".pt", ".pth")
@@ -124,7 +124,7 @@ def _fetch(entry: Entry, path: Path) -> None:
     part = _part(entry, path)
     _check_room(part, entry.bytes)
     try:
-        with full_disk_named(path, "the weights"):
+        with write_error_named(path, "the weights"):
             download(entry.url, part, entry.bytes)
     except (OSError, HTTPException) as error:
         reason = " ".join(str(error).split()) or type(error).__name__

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,7 +12,6 @@ from typing import TypeVar
 CLIPS_AHEAD = 4
 CLIPS_BEHIND = 4
 LOOK_AGAIN_S = 0.1
-SECONDS_BETWEEN_LINES = 5.0
 
 Item = TypeVar("Item")
 
@@ -74,17 +72,3 @@ def _taken(queue: Queue) -> Iterator:
         yield item
     if item.error is not None:
         raise item.error
-
-
-def report(items: Iterable[Item], total: int, name: str) -> Iterator[Item]:
-    """Pass `items` on and print rate and remaining time every few seconds, and at the end."""
-    start = last = time.monotonic()
-    for done, item in enumerate(items, 1):
-        yield item
-        now = time.monotonic()
-        if done == total or now - last > SECONDS_BETWEEN_LINES:
-            rate = done / (now - start)
-            left = (total - done) / rate
-            line = f"{done}/{total} clips, {rate:.2f} clips/s, {left:.0f} s left"
-            print(f"features: {name}: {line}", flush=True)
-            last = now

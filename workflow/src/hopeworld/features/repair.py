@@ -2,8 +2,8 @@
 
 The settings are those of the index, else of the shards beside it. A whole shard that is newer than
 the index is left: it may be right and the index out of date. The new shard takes its place
-when it is whole; where its checksums are the old ones it also takes the old modification time, so
-that the workflow computes nothing again.
+when it is whole; where its checksums are the old ones it takes the modification time of its clips,
+so that the workflow computes nothing again. It carries the record of the job that it was made by.
 """
 
 from __future__ import annotations
@@ -13,10 +13,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hopeworld.features.encoder import EncodeJob, encode_shard
-from hopeworld.features.index import Entry, expected, table_of, usual_settings, verify
+from hopeworld.features.index import (
+    Entry,
+    every_shard,
+    expected,
+    table_of,
+    usual_settings,
+    verify,
+)
 from hopeworld.features.store import FeatureShard, StoreError
 from hopeworld.features.weights import Architecture, vit_large
 from hopeworld.files import exclusive, keep_time, move, workflow_time
+from hopeworld.progress import tracked
+from hopeworld.records import carrying, of_file
 from hopeworld.settings import Encoder, read
 
 
@@ -36,7 +45,8 @@ def repair(shop: Workshop) -> Iterator[str]:
 
     A shard that cannot be made again stays as it is, and its line says why.
     """
-    for path, problems in verify(shop.results):
+    checked = tracked(verify(shop.results), "features", len(every_shard(shop.results)), "shards")
+    for path, problems in checked:
         if problems:
             try:
                 entry = expected(shop.results, path)
@@ -51,14 +61,15 @@ def _made_again(shop: Workshop, path: Path, entry: Entry) -> str:
     if not settings:
         raise StoreError("no index and no other shard tells how; delete it and run the workflow")
     table = table_of(shop.results, path)
-    old, modified_ns = entry.get("crc32c") or _stated(path), _last_modified(path, entry)
+    old = entry.get("crc32c") or _stated(path)
     part = path.with_name(f"{path.stem}.repair.h5")
     with exclusive(path):
-        encode_shard(_job(shop, settings, table, part))
+        with carrying(of_file(shop.results, path)):
+            encode_shard(_job(shop, settings, table, part))
         new = FeatureShard(part).crc32c.tolist()
         move(part, path)
         if new == old:
-            keep_time(path, max(modified_ns, *map(workflow_time, (table, table.with_suffix("")))))
+            keep_time(path, max(map(workflow_time, (table, table.with_suffix("")))))
     if new == old:
         return "made again, the same as before"
     if not old:
@@ -80,11 +91,6 @@ def _job(shop: Workshop, settings: Entry, table: Path, output: Path) -> EncodeJo
         steps=settings["steps"],
         memory_mb=shop.memory_mb,
     )
-
-
-def _last_modified(path: Path, entry: Entry) -> int:
-    """When a shard was written, in ns: as the index says, else the file; 0 if neither does."""
-    return entry.get("modified_ns") or (path.stat().st_mtime_ns if path.exists() else 0)
 
 
 def _stated(path: Path) -> list[int]:

@@ -23,11 +23,11 @@ from hopeworld.files import (
     DiskFull,
     atomic,
     exclusive,
-    full_disk_named,
     remove_unfinished,
     reserve,
     study_of,
 )
+from hopeworld.records import carried
 from hopeworld.schema import FEATURE_SHARD
 
 FLOAT16_MAX = float(np.finfo(np.float16).max)
@@ -94,11 +94,11 @@ def write_shard(
     `DiskFull` at the first latent, when room is set aside for all.
     """
     final, clips = Path(path), np.asarray(clips, FEATURE_SHARD["clip"].dtype)
-    with exclusive(final), full_disk_named(final, f"clips {clips[0]} to {clips[-1]}"):
+    with exclusive(final):
         remove_unfinished(final)
         stored = _stored(final, clips, latents)
         first = next(stored)
-        with atomic(final) as part:
+        with atomic(final, f"clips {clips[0]} to {clips[-1]}") as part:
             _prepare(part, len(clips) * first.nbytes)
             with h5py.File(part, "r+") as file:
                 _fill(file, header, clips, chain([first], stored))
@@ -150,7 +150,7 @@ def _append(file: h5py.File, row: int, stored: np.ndarray) -> int:
 def _describe(file: h5py.File, header: ShardHeader) -> None:
     for name, array in FEATURE_SHARD.items():
         file[name].attrs.update(axes=array.axes, unit=array.unit, meaning=array.meaning)
-    file.attrs.update(asdict(header))
+    file.attrs.update(asdict(header) | carried())
     file.attrs["axes"] = "N clips, T tubelets of 2 frames, P patches row by row, D feature width"
     file.attrs["units"] = "latent: dimensionless"
 

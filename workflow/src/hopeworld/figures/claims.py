@@ -49,9 +49,9 @@ def _rows(path: Path) -> list[dict[str, str]]:
 
 
 def number(metrics: Metrics, method: str, metric: str, form: str, scale: float = 1.0) -> str:
-    """The mean of a metric over seeds as text; NA where there is none."""
+    """The mean of a metric over seeds as text, zero without a minus; NA where there is none."""
     value = metrics["methods"][method].get(metric, {}).get("mean")
-    return "NA" if value is None else format(scale * value, form)
+    return "NA" if value is None else format(scale * value, form.replace(".", "z."))
 
 
 def _listed(names: Iterable[str], say: Callable[[str], str]) -> str:
@@ -76,9 +76,9 @@ def _paired_gain(metrics: Metrics, names: list[str]) -> str:
 
 def _forgetting_recovery(metrics: Metrics, names: list[str]) -> str:
     def say(name: str) -> str:
-        recovered = number(metrics, name, "recovered_gap", ".0f", 100)
-        forgotten = number(metrics, name, "forgetting_rate", ".0f", 100)
-        return f"{recovered} % and {forgotten} %"
+        rates = ("recovered_gap", "forgetting_rate")
+        shares = [number(metrics, name, rate, ".0f", 100) for rate in rates]
+        return " and ".join(share if share == "NA" else f"{share} %" for share in shares)
 
     return f"Recovered share of the excess loss in B, and forgetting of A: {_listed(names, say)}."
 

@@ -180,8 +180,9 @@ def _average(values: Iterable[float]) -> float:
 
 
 def _text(value: float, form: str = ".3f") -> str:
-    return f"{value:{form}}" if math.isfinite(value) else "NA"
+    """A number, zero without a minus; NA where there is none."""
+    return format(value, form.replace(".", "z.")) if math.isfinite(value) else "NA"
 
 
 def _listed(words: list[str]) -> str:
-    return ", ".join(words)
+    return "; ".join(words)

@@ -21,6 +21,7 @@ from matplotlib.figure import Figure
 
 from hopeworld import files, settings
 from hopeworld.evaluation.labels import PERSISTENCE, PHASES, stamp
+from hopeworld.records import carried
 
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 BLUE, VERMILLION, PURPLE, GREY = "#0072B2", "#D55E00", "#CC79A7", "#767676"
@@ -129,10 +130,12 @@ def save(figure: Figure, plotted: pd.DataFrame, paths: Paths) -> None:
     Call inside `styled`: the fonts are embedded here.
     """
     with files.atomic(paths.pdf) as part:
-        nothing = {"CreationDate": None, "Creator": None, "Producer": None}
-        figure.savefig(part, format="pdf", metadata=nothing)
+        about = {"CreationDate": None, "Creator": None, "Producer": None}
+        # Of the names that a PDF knows for what it is about, this one takes any text.
+        about |= carried("Keywords")
+        figure.savefig(part, format="pdf", metadata=about)
     with files.atomic(paths.png) as part:
-        figure.savefig(part, format="png", metadata={"Software": None})
+        figure.savefig(part, format="png", metadata={"Software": None} | carried())
     with files.atomic(paths.csv) as part:
         plotted.to_csv(part, index=False, lineterminator="\n")
 

@@ -19,13 +19,15 @@ import torch
 from jaxtyping import Float
 from numpy import ndarray
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from hopeworld.features.dataset import ClipDataset
 from hopeworld.files import atomic
 from hopeworld.models.predictor import standardise
 from hopeworld.probing import ridge
+from hopeworld.progress import tracked
+from hopeworld.records import carried
 
 METADATA_KEY = "hopeworld_decoder"
 LATENTS = 2048
@@ -121,10 +123,11 @@ def fit(latents: ndarray, centres: ndarray, groups: ndarray) -> Fit:
 
 def accuracy(decoder: Decoder, data: ClipDataset, fitted_on: ndarray) -> Accuracy:
     """Decode every true latent of a split; `fitted_on`: centres [..., 2] of the training split."""
+    batches = _batches(len(data))
     decoded = np.concatenate(
         [
             decoder(torch.from_numpy(_standardised(data, clips))).numpy()
-            for clips in _batches(len(data))
+            for clips in tracked(batches, "decoder: checking", len(batches), "batches")
         ]
     )
     return compare(decoded.reshape(-1, 2), data.centre.reshape(-1, 2), fitted_on.reshape(-1, 2))
@@ -161,10 +164,10 @@ def report(fitted: Fit, train: ClipDataset, others: dict[str, ClipDataset]) -> d
 
 def save_decoder(path: str | os.PathLike, fitted: Fit) -> None:
     """Write a decoder as float32 safetensors, atomically."""
-    about = {"ridge": fitted.ridge, "latents": fitted.latents}
+    about = {"ridge": fitted.ridge, "latents": fitted.latents} | carried()
     tensors = {"weight": fitted.decoder.weight, "offset": fitted.decoder.offset}
     with atomic(path) as part:
-        save_file(tensors, part, metadata={METADATA_KEY: json.dumps(about, sort_keys=True)})
+        part.write_bytes(save(tensors, {METADATA_KEY: json.dumps(about, sort_keys=True)}))
 
 
 def load_decoder(path: str | os.PathLike, device: torch.device | str = "cpu") -> Decoder:
@@ -183,7 +186,8 @@ def load_decoder(path: str | os.PathLike, device: torch.device | str = "cpu") ->
 def read_latents(data: ClipDataset, clip: ndarray, step: ndarray) -> ndarray:
     """Standardised latents z_step of clips at positions `clip` (ascending): float32 [n, P, D]."""
     out: ndarray | None = None
-    for clips in _batches(len(data)):
+    batches = _batches(len(data))
+    for clips in tracked(batches, "decoder: reading", len(batches), "batches"):
         wanted = (clip >= clips[0]) & (clip <= clips[-1])
         if wanted.any():
             latents = _standardised(data, clips)

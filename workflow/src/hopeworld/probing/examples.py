@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jaxtyping import Bool, Float
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from hopeworld.adaptation.clips import read_clips
@@ -16,6 +16,7 @@ from hopeworld.adaptation.learner import load_learner
 from hopeworld.features.dataset import ClipDataset
 from hopeworld.files import atomic
 from hopeworld.models.objective import TRANSITIONS, token_error
+from hopeworld.records import carried
 from hopeworld.settings import Adaptation, Method
 
 METADATA_KEY = "hopeworld_example"
@@ -84,10 +85,10 @@ def save_example(path: str | os.PathLike, example: Example, job: ExampleJob) -> 
     """
     about = {"method": job.name, "seed": job.seed, "order": job.order, "split": "probe"}
     about |= {"domain": "B", "clip": int(job.data.clip[0]), "grid": list(job.data.grid)}
-    about |= {"origin": job.data.origin}
+    about |= {"origin": job.data.origin} | carried()
     tensors = {name: tensor.cpu().contiguous() for name, tensor in vars(example).items()}
     with atomic(path) as part:
-        save_file(tensors, part, metadata={METADATA_KEY: json.dumps(about, sort_keys=True)})
+        part.write_bytes(save(tensors, {METADATA_KEY: json.dumps(about, sort_keys=True)}))
 
 
 def _half(latents: Tensor) -> Tensor:

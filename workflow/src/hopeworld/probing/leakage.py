@@ -17,7 +17,6 @@ little more often.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -26,6 +25,7 @@ import pandas as pd
 
 from hopeworld.probing import ridge
 from hopeworld.probing.pairs import Pairs, Paths, Seen, read_pairs, see_latents, see_starts
+from hopeworld.progress import Progress
 
 START = "start_position"
 DISPLACEMENT, DOMAIN = "displacement", "domain"
@@ -69,15 +69,14 @@ def measure(
     total = len(features) * last
     rows = [row for t in range(1, last + 1) for row in _rows(pairs, see_starts(pairs, t), scoring)]
     found = [row | {"mode": START} for row in rows]
-    start = time.monotonic()
+    progress = Progress("leakage", total, "latents")
     for mode, shards in features.items():
         for seen in see_latents(pairs, shards["A"], shards["B"]):
             rows = list(_rows(pairs, seen, scoring))
             found += [row | {"mode": mode} for row in rows]
-            done = list(features).index(mode) * last + seen.steps
-            left = (time.monotonic() - start) / done * (total - done)
             said = ", ".join(f"{row['target']} {row['value']:.3f}" for row in rows)
-            print(f"leakage: {mode}, t = {seen.steps}: {said}; {left:.0f} s left", flush=True)
+            progress.say(f"{mode}, t = {seen.steps}: {said}")
+            progress.count()
     table = pd.DataFrame(found)
     return table[["mode", *table.columns.drop("mode")]]
 

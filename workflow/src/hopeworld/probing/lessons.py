@@ -13,6 +13,7 @@ from hopeworld.features.dataset import ClipDataset
 from hopeworld.models.objective import TRANSITIONS
 from hopeworld.probing import separability
 from hopeworld.probing.knowledge import parts_of, take, vector
+from hopeworld.progress import tracked
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,9 @@ def learn_clips(
     learner.reset()
     trained = {part: vector(take(learner), part) for part in parts_of(take(learner))}
     seen = []
-    for number, data in enumerate(probes.values()):
-        for position, episode in enumerate(data.episode):
+    for number, (domain, data) in enumerate(probes.items()):
+        episodes = tracked(data.episode, f"lessons of {domain}", len(data), "clips")
+        for position, episode in enumerate(episodes):
             learn_clip(learner, read_clips(data, [position], device))
             learnt = take(learner)
             changes = [vector(learnt, part) - start for part, start in trained.items()]

@@ -11,10 +11,12 @@ state is there at all would help, or harm, both alike.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 from hopeworld.adaptation.learner import Learner
 from hopeworld.adaptation.probes import Probes
 from hopeworld.probing.knowledge import Knowledge, give, parts_of
+from hopeworld.progress import Progress
 
 START = "start"
 REGION = "object"
@@ -27,12 +29,14 @@ def transplants(learner: Learner, learnt: Mapping[str, Knowledge], probes: Probe
     """
     rows, known = [], {}
     parts = parts_of(next(iter(learnt.values()), {}))
+    progress = Progress("transplants", len(parts) * (1 + len(learnt)), "states")
     for state, knowledge in {START: {}, **learnt}.items():
         for part, stands_for in parts.items():
             given = () if state == START else stands_for
             if (state, given) not in known:
                 give(knowledge, given, learner)
-                known[state, given] = probes.score(learner)[0]
+                known[state, given] = probes.score(learner, partial(progress.count, 0))[0]
+            progress.count()
             for domain, regions in known[state, given].items():
                 loss, persistence = (float(mean) for mean in regions[REGION])
                 row = {"state": state, "part": part, "domain": domain}

@@ -47,7 +47,7 @@ def simulate(scenario: Scenario, domain: Domain, simulation: Simulation, client:
     force[scenario.push.onset] = scenario.push.force_n
     states = _run(body, force, simulation.step_hz // simulation.frame_hz, client)
     if not np.isfinite(states).all():
-        where = f"clip {scenario.index} of {scenario.split}: the physics diverged"
+        where = f"the physics of clip {scenario.index} of {scenario.split} diverged"
         remedy = "raise it, or lower simulation.inertia_scale"
         raise SettingsError("simulation.step_hz", simulation.step_hz, where, remedy)
     position, quaternion, velocity, spin = np.split(states, (3, 7, 10), axis=1)

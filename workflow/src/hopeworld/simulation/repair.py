@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from hopeworld.files import exclusive, keep_time, move, workflow_time
+from hopeworld.progress import tracked
+from hopeworld.records import carrying, of_file
 from hopeworld.settings import Appearance, Camera, Simulation, read
 from hopeworld.simulation.shards import ShardJob, simulate_shard
 from hopeworld.simulation.table import TableError, read_attributes, read_clip_table
@@ -59,7 +61,8 @@ def repair(results: Path) -> Iterator[str]:
 
     What cannot be made again stays as it is, and its line says why.
     """
-    for table, broken in verify(results):
+    checked = tracked(verify(results), "clips", len(tables(results)), "shards")
+    for table, broken in checked:
         for path in broken:
             try:
                 with exclusive(table):
@@ -100,7 +103,8 @@ def _table_again(results: Path, table: Path) -> str:
         raise TableError(table, "no clip is there to compare with")
     job = _job(_settings_beside(results, table), table, range(numbers[0], numbers[-1] + 1))
     try:
-        simulate_shard(job, sys.stdout)
+        with carrying(of_file(results, table)):
+            simulate_shard(job, sys.stdout)
         columns = read_clip_table(job.table)
         digests = dict(zip(columns["clip"].tolist(), columns["frames_sha256"], strict=True))
         if not any(not _problem(clip_path(folder, n), digests[n]) for n in numbers):

@@ -84,7 +84,7 @@ def draw_scenario(
     raise SettingsError(
         f"simulation.{_force_key(split)}",
         getattr(simulation, _force_key(split)),
-        f"clip {index} of {split}: {TRIES} pushes in a row leave the view",
+        f"{TRIES} pushes of clip {index} of {split} in a row leave the view",
         "lower it or simulation.start_m, raise friction, or move camera.eye_m back",
     )
 

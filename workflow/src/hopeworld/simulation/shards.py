@@ -10,8 +10,6 @@ import dataclasses
 import hashlib
 import json
 import platform
-import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -20,6 +18,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from hopeworld.files import exclusive, remove_unfinished
+from hopeworld.progress import tracked
 from hopeworld.settings import Appearance, Camera, Simulation
 from hopeworld.simulation import engine
 from hopeworld.simulation.scenario import Scenario, draw_scenario
@@ -28,8 +27,6 @@ from hopeworld.simulation.trajectory import Trajectory, actions_of
 from hopeworld.video.camera import project
 from hopeworld.video.clips import clip_path, write_clip
 from hopeworld.video.renderer import Renderer, Rendering, patch_masks
-
-PROGRESS_S = 3.0
 
 
 @dataclass(frozen=True)
@@ -71,7 +68,9 @@ def _simulate(job: ShardJob, log: TextIO) -> None:
     _remove_old(job)
     renderer = Renderer(job.camera, job.appearance.checker_m)
     with engine.connected() as client:
-        rows = [_make_clip(job, index, renderer, client) for index in _reported(job, log)]
+        name, clips = f"{job.split}_{job.domain} {job.table.stem}", job.clips
+        indices = tracked(clips, name, len(clips), "clips", log)
+        rows = [_make_clip(job, index, renderer, client) for index in indices]
     columns = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
     attributes = {"config": job.config, "split": job.split, "domain": job.domain}
     attributes |= {"settings": job.settings, "versions": _versions()}
@@ -85,20 +84,6 @@ def _remove_old(job: ShardJob) -> None:
     remove_unfinished(job.table)
     for leftover in job.folder.glob("[0-9]*.mp4"):
         leftover.unlink()
-
-
-def _reported(job: ShardJob, log: TextIO) -> Iterator[int]:
-    """Yield the clip indices and print a line every few seconds, and one at the end."""
-    start = last = time.monotonic()
-    for done, index in enumerate(job.clips, start=1):
-        yield index
-        now = time.monotonic()
-        if now - last > PROGRESS_S or done == len(job.clips):
-            rate = done / (now - start)
-            left_s = (len(job.clips) - done) / rate
-            share = f"{done}/{len(job.clips)} clips, {rate:.1f} clips/s, {left_s:.0f} s left"
-            print(f"{job.split}_{job.domain} {job.table.stem}: {share}", file=log, flush=True)
-            last = now
 
 
 def _make_clip(job: ShardJob, index: int, renderer: Renderer, client: int) -> dict[str, Any]:

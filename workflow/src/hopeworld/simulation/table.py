@@ -17,7 +17,8 @@ from typing import Any
 import h5py
 import numpy as np
 
-from hopeworld.files import atomic, full_disk_named, study_of
+from hopeworld.files import atomic, study_of
+from hopeworld.records import carried
 from hopeworld.schema import CLIP_SHARD, Array
 
 NAMES = ("config", "split", "domain")
@@ -53,11 +54,11 @@ def write_clip_table(
 ) -> None:
     """Write all columns of the schema and the attributes `NAMES` and `MAPPINGS` (as JSON).
 
-    Raises `DiskFull`.
+    Raises `DiskFull`, `NotWritable`.
     """
     _require_schema(path, columns)
     image = _image(columns, attributes)
-    with full_disk_named(path, "the table"), atomic(path) as part:
+    with atomic(path, "the table") as part:
         part.write_bytes(image)
 
 
@@ -72,6 +73,7 @@ def _image(columns: Mapping[str, np.ndarray], attributes: Mapping[str, Any]) -> 
         file.attrs.update({name: attributes[name] for name in NAMES})
         for name in MAPPINGS:
             file.attrs[name] = json.dumps(attributes[name], sort_keys=True)
+        file.attrs.update(carried())
         file.attrs["complete"] = True
         file.flush()
         return file.id.get_file_image()

@@ -6,14 +6,13 @@ cannot run code.
 
 from __future__ import annotations
 
-import pickle
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from hopeworld.files import atomic
+from hopeworld.tensor_files import TensorFileError, read_tensors
 
 STATE_FILE = "state.pt"
 
@@ -25,9 +24,20 @@ class CheckpointError(ValueError):
 def save_state(folder: Path, fingerprint: str, state: dict[str, Any]) -> Path:
     """Write the resumable state of a run into its folder, atomically; return the file."""
     path = folder / STATE_FILE
-    with atomic(path) as part:
-        torch.save({"fingerprint": fingerprint, "state": state}, part)
+    with atomic(path, "the checkpoint") as part:
+        _save({"fingerprint": fingerprint, "state": state}, part)
     return path
+
+
+def _save(content: dict[str, Any], part: Path) -> None:
+    """Save through an open file: its name is not in the bytes, and a full disk is an OSError."""
+    try:
+        with part.open("wb") as file:
+            torch.save(content, file)
+    except RuntimeError as error:
+        if isinstance(error.__context__, OSError):
+            raise error.__context__ from error
+        raise
 
 
 def load_state(folder: Path, fingerprint: str) -> tuple[dict[str, Any] | None, str]:
@@ -38,17 +48,15 @@ def load_state(folder: Path, fingerprint: str) -> tuple[dict[str, Any] | None, s
     path = folder / STATE_FILE
     if not path.exists():
         return None, "starting: there is no checkpoint"
-    problem = f"{path}: cannot be read; delete it to start again"
-    if not zipfile.is_zipfile(path):
-        raise CheckpointError(problem)
     try:
-        stored = torch.load(path, map_location="cpu", weights_only=True)
+        stored = read_tensors(path)
         known, state = stored["fingerprint"], stored["state"]
-    except (RuntimeError, pickle.UnpicklingError, KeyError, TypeError) as error:
-        raise CheckpointError(problem) from error
+        step = state["step"]
+    except (TensorFileError, LookupError, TypeError) as error:
+        raise CheckpointError(f"{path}: cannot be read; delete it to start again") from error
     if known != fingerprint:
         return None, f"starting again: settings, code or clips changed since {path}"
-    return state, f"resuming at step {state['step']} from {path}"
+    return state, f"resuming at step {step} from {path}"
 
 
 def remove_partial(folder: Path) -> None:

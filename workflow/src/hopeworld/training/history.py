@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pandas
 
-from hopeworld.files import atomic
+from hopeworld.parquet import write_table
 from hopeworld.schema import HISTORY
 from hopeworld.training.validation import Scores
 
@@ -38,6 +38,4 @@ def validation_rows(step: int, scores: Scores) -> list[Row]:
 def write_history(path: str | os.PathLike, model: str, seed: int, rows: list[Row]) -> None:
     """Write the rows as parquet, atomically."""
     table = pandas.DataFrame(rows, columns=Row._fields).astype({"step": "int64"})
-    table = table.assign(model=model, seed=seed)[list(HISTORY)]
-    with atomic(path) as part:
-        table.to_parquet(part, engine="pyarrow", index=False)
+    write_table(table.assign(model=model, seed=seed)[list(HISTORY)], path)

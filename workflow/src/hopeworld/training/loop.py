@@ -8,6 +8,7 @@ is matched with another stops where its object skill on the validation clips rea
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -18,6 +19,7 @@ from hopeworld.files import write_json
 from hopeworld.models import objective
 from hopeworld.models.build import build_predictor
 from hopeworld.models.predictor import Predictor, parameter_count
+from hopeworld.progress import Progress
 from hopeworld.trained import Metadata, save_weights
 from hopeworld.training import checkpoint
 from hopeworld.training.episodes import ClipBatch, Episodes, clip_order, read_ahead, survey
@@ -25,7 +27,6 @@ from hopeworld.training.gate import describe, judge
 from hopeworld.training.history import training_rows, validation_rows, write_history
 from hopeworld.training.job import ClipFiles, Data, TrainJob, fingerprint
 from hopeworld.training.optimiser import build_optimiser, learning_rate, set_learning_rate
-from hopeworld.training.progress import Progress
 from hopeworld.training.run import Run, own_random_state
 from hopeworld.training.validation import validate
 
@@ -55,9 +56,7 @@ def _open(files: ClipFiles) -> ClipDataset:
 def fit(job: TrainJob, predictor: Predictor, data: Data) -> None:
     """Train a given predictor on given clips; see `train`."""
     device = torch.device(job.device)
-    patches = data.train.mean_map.shape[0]
-    tokens = job.training.episodes_per_batch * objective.TRANSITIONS * patches
-    progress = Progress(job.log, job.name, job.training.steps, tokens)
+    progress = Progress(job.name, job.training.steps, "steps", log=job.log)
     set_action_scale(predictor, data.train)
     predictor.to(device).train()
     run = Run(predictor, build_optimiser(predictor, job.training), device)
@@ -98,12 +97,13 @@ def _run_steps(run: Run, job: TrainJob, data: Data, progress: Progress) -> None:
     is_saved = True
     if _is_matched(run, job):
         return
+    tokens = training.episodes_per_batch * objective.TRANSITIONS * len(clips.mean_map)
+    progress.start(run.step)
     for batch in read_ahead(clips.clips, order, run.device):
-        progress.begin_step()
         if run.step % clips.clips_per_episode == 0 or run.step < single_clips:
             state = run.predictor.initial(len(batch.actions))
         loss, state = _advance(run, job, batch, state)
-        progress.end_step(run.step, loss)
+        progress.count(1, f"loss {loss:.4f}, {tokens * progress.rate:,.0f} tokens/s")
         if run.step % training.evaluate_every == 0 or run.step == last:
             _evaluate(run, job, data, progress)
             is_saved = False
@@ -169,7 +169,8 @@ def _require_finite(what: str, value: float, step: int, run: Run, job: TrainJob)
 def _evaluate(run: Run, job: TrainJob, data: Data, progress: Progress) -> None:
     """Validate, add to the history, and keep the weights if they are the best so far."""
     mean_map = data.train.mean_map
-    scores = validate(run.predictor, data.validation, mean_map, job.training, run.device)
+    tell = functools.partial(progress.count, 0)
+    scores = validate(run.predictor, data.validation, mean_map, job.training, run.device, tell)
     loss, skill = scores["loss", "all"], scores["skill", "object"]
     _require_finite("validation loss", loss, run.step, run, job)
     run.rows += validation_rows(run.step, scores)
@@ -190,6 +191,8 @@ def _write_outputs(run: Run, job: TrainJob, data: Data, progress: Progress) -> N
     size = {"parameters": parameter_count(run.predictor)}
     write_json(outputs.gate, about | size | gate)
     progress.say(describe(gate))
+    if not gate["passed"]:
+        print(f"caution: gate not passed [{job.name}]", file=job.log, flush=True)
 
 
 def _metadata(job: TrainJob, clips: ClipDataset, step: int) -> Metadata:

@@ -8,6 +8,7 @@ their number.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from torch import Tensor
 
 from hopeworld.models import objective
 from hopeworld.models.predictor import Predictor
+from hopeworld.progress import silent
 from hopeworld.schema import REGIONS
 from hopeworld.settings import Training
 from hopeworld.training.episodes import ClipBatch, Episodes, derangement, read_clips
@@ -58,17 +60,19 @@ def validate(
     mean_map: Float[Tensor, "P D"],
     training: Training,
     device: torch.device,
+    tell: Callable[[str], None] = silent,
 ) -> Scores:
     """Return losses by region, and skills over persistence on object patches.
 
-    `mean_map` is the mean latent of the training clips. Raises ValueError if no clip shows an
-    object patch, since skill is measured there.
+    `mean_map` is the mean latent of the training clips; `tell` hears how far this is. Raises
+    ValueError if no clip shows an object patch, since skill is measured there.
     """
     was_training = predictor.training
     predictor.eval()
     tally = Tally()
     actions = _actions(episodes)
     carries = training.single_clip_share < 1
+    seen = 0
     for start in range(0, len(episodes.index), training.episodes_per_batch):
         beside = episodes.index[start : start + training.episodes_per_batch]
         states = {name: predictor.initial(len(beside)) for name in actions}
@@ -82,6 +86,8 @@ def validate(
                 if carries:
                     states[name] = predictor.new_clip(predictor.detach(predicted.end))
                 _add_forecast(tally, name, predicted, batch, training)
+            seen += len(indices)
+            tell(f"validation clip {seen}/{episodes.index.size}")
     predictor.train(was_training)
     return _with_skills(tally.means())
 

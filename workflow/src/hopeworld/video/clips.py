@@ -12,7 +12,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from hopeworld.files import atomic, full_disk_named, study_of
+from hopeworld.files import atomic, study_of
 from hopeworld.settings import CLIP_FRAMES
 from hopeworld.simulation.table import digest
 
@@ -40,13 +40,9 @@ def clip_path(folder: str | os.PathLike, index: int) -> Path:
 def write_clip(path: str | os.PathLike, frames: np.ndarray, frame_hz: int) -> None:
     """Write frames uint8 [F, H, W, 3] to an mp4 at a constant `frame_hz`, atomically.
 
-    Raises `DiskFull`.
+    Raises `DiskFull`, `NotWritable`.
     """
-    with (
-        full_disk_named(path, "the clip"),
-        atomic(path) as part,
-        av.open(str(part), "w") as container,
-    ):
+    with atomic(path, "the clip") as part, av.open(str(part), "w") as container:
         stream = container.add_stream("libx264rgb", rate=frame_hz, options=ENCODER)
         stream.height, stream.width = frames.shape[1:3]
         stream.pix_fmt = "rgb24"

@@ -1,0 +1,1 @@
+"""Whether a fresh smoke study gives the committed results: `python -m tests.reproduce`."""

@@ -1,0 +1,84 @@
+"""A job that is told to stop ends with one line, in its log and on the terminal."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from tests.small_disk import run_python_on_small_disk
+
+from hopeworld.stopping import Stopped, stoppable
+
+SOURCE = Path(__file__).parents[2] / "workflow" / "src"
+JOB = """
+import os, signal, sys
+from hopeworld import runlog
+from hopeworld.files import atomic
+with runlog.written_to("logs/job.log"):
+    try:
+        with atomic("a.txt") as part:
+            part.write_text("half")
+            os.kill(os.getpid(), signal.{name})
+    except Exception:
+        print("went on")
+    print("went on")
+"""
+CHATTY = """
+import os, sys
+from pathlib import Path
+from hopeworld import runlog
+os.chdir(sys.argv[1])
+Path("fill").write_bytes(bytes(os.statvfs(".").f_bavail * 4096 - 8 * 4096))
+with runlog.written_to("logs/job.log"):
+    for number in range(10**5):
+        print("a line of a log that has no room any more", number)
+"""
+
+
+@pytest.mark.parametrize(("name", "status"), [("SIGTERM", 143), ("SIGINT", 130)])
+def test_a_signal_is_one_line_and_leaves_no_half_file(name, status, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", JOB.format(name=name)],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(SOURCE)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    line = f"error: stopped by {name}; run the same command again to go on"
+    assert done.returncode == status
+    assert done.stderr == f"{line} (log: logs/job.log)\n"
+    assert (tmp_path / "logs/job.log").read_text() == f"{line}\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["logs"]
+
+
+def test_handlers_are_given_back_and_other_threads_are_left_alone():
+    before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+    with pytest.raises(Stopped, match="SIGTERM"), stoppable():
+        signal.raise_signal(signal.SIGTERM)
+    assert [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)] == before
+    entered = []
+
+    def enter():
+        with stoppable():
+            entered.append(True)
+
+    thread = threading.Thread(target=enter)
+    thread.start()
+    thread.join()
+    assert entered == [True]
+
+
+def test_a_log_without_room_ends_the_job_with_one_line_that_names_it(tmp_path):
+    done = run_python_on_small_disk(tmp_path / "disk", "1m", CHATTY)
+    assert done.returncode == 1
+    lines = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert lines == [
+        "error: logs/job.log: no space left on the disk while writing the log; free some space "
+        "there and run again (log: logs/job.log)"
+    ]
+    assert "Traceback" not in done.stderr
