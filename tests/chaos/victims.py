@@ -109,7 +109,7 @@ class Killer:
 
     def _is_chosen(self, job: Job) -> bool:
         """Yes more often for a rule that was seldom hit; so short ones get their share."""
-        return self._random.uniform() < 0.7 / (1 + self._hits[job.rule])
+        return self._random.uniform() < 0.3 + 0.6 / (1 + self._hits[job.rule])
 
     def _kill_snakemake(self, snakemake: psutil.Popen, mode: str) -> Kill | None:
         wait_s = self._random.exponential(self._mean_delay_s)

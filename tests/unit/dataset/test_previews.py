@@ -12,7 +12,7 @@ from tests.tiny_dataset import PARTS, PREVIEW_CLIPS
 
 from hopeworld.dataset import sheets
 from hopeworld.dataset.parts import copy_part, parts_of
-from hopeworld.dataset.previews import enlarged, mosaic
+from hopeworld.dataset.previews import enlarged, mosaic, yuv420
 from hopeworld.figures import style
 
 
@@ -104,3 +104,11 @@ def test_the_arrow_starts_at_the_object(examples):
         arrow = head - tail
         cosine = path @ arrow / np.linalg.norm(path) / np.linalg.norm(arrow)
         assert cosine > 0.95
+
+
+def test_colours_are_those_of_the_standard_and_never_out_of_range():
+    white, black, red = [255, 255, 255], [0, 0, 0], [255, 0, 0]
+    for colour, planes in ((white, (235, 128, 128)), (black, (16, 128, 128)), (red, (82, 90, 240))):
+        frame = np.broadcast_to(np.array(colour, np.uint8), (4, 6, 3))
+        expected = np.repeat(np.array(planes, np.uint8), [24, 6, 6]).reshape(6, 6)
+        np.testing.assert_array_equal(yuv420(frame), expected)

@@ -94,9 +94,9 @@ def test_finished_shard_is_left_alone_and_a_foreign_one_replaced(tmp_path):
 @pytest.mark.parametrize("batch", [0, 4])
 def test_progress_and_rates_are_printed(tmp_path, capsys, batch):
     encode_shard(encode_job(tmp_path, [0, 1], encoder_settings(batch=batch)))
-    out = capsys.readouterr().out
+    out, err = capsys.readouterr()
     assert "2 clips need" in out
-    assert "2/2 clips" in out
+    assert "2/2 clips" in err
     assert re.search(r"2 clips in [\d.]+ s: [\d.]+ clips/s, \S+ TFLOP/s, \S+ % of", out)
     assert ("sequences of 16 tokens in a pass" in out) == (batch == 0)
 

@@ -20,6 +20,9 @@ SLOWER = 2
 HOLD_S = 1.0
 # Constant quality; one thread, so that the bytes are the same on every machine.
 ENCODER = {"crf": "18", "preset": "medium", "threads": "1"}
+# Rows Y, Cb, Cr in 1/256, with their offsets: BT.601, 16 to 235 and 16 to 240.
+BT601 = np.array([[66, 129, 25], [-38, -74, 112], [112, -94, -18]], np.int32)
+OFFSETS = np.array([16, 128, 128], np.int32)
 
 
 def enlarged(frames: np.ndarray) -> np.ndarray:
@@ -41,6 +44,19 @@ def mosaic(clips: np.ndarray) -> np.ndarray:
     return canvas
 
 
+def yuv420(frame: np.ndarray) -> np.ndarray:
+    """A frame [H, W, 3] in RGB as planes [3/2 H, W] of YUV 4:2:0; H and W are even.
+
+    In whole numbers: FFmpeg rounds otherwise where a frame stands elsewhere in memory.
+    """
+    height, width, _ = frame.shape
+    planes = (frame.astype(np.int32) @ BT601.T + 128 >> 8) + OFFSETS
+    squares = planes[..., 1:].reshape(height // 2, 2, width // 2, 2, 2)
+    chroma = squares.sum(axis=(1, 3)) + 2 >> 2
+    parts = [planes[..., 0], chroma[..., 0], chroma[..., 1]]
+    return np.concatenate([part.ravel() for part in parts]).astype(np.uint8).reshape(-1, width)
+
+
 def write_preview(path: str | os.PathLike, clips: np.ndarray, frame_hz: int) -> None:
     """Write clips [n, F, H, W, 3] as one video, `SLOWER` times slower; the last frame stays."""
     frames, rate = mosaic(enlarged(clips)), max(1, frame_hz // SLOWER)
@@ -53,5 +69,5 @@ def write_preview(path: str | os.PathLike, clips: np.ndarray, frame_hz: int) -> 
         stream.codec_context.colorspace = Colorspace.SMPTE170M
         stream.codec_context.color_range = ColorRange.MPEG
         for frame in held:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(yuv420(frame), "yuv420p")))
         container.mux(stream.encode(None))
