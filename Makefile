@@ -54,8 +54,9 @@ weights: $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest $(TESTS)
 
+# The whole smoke study in each; `make test` runs a part of it.
 test-conda test-slurm: test-%: $(READY)
-	$(BIN)/python -m pytest -m $*
+	HOPEWORLD_WHOLE_STUDY=1 $(BIN)/python -m pytest -m $*
 
 test-report: $(READY)
 	$(BIN)/python -m pytest -m browser

@@ -80,7 +80,7 @@ def test_jobs_run_in_their_environments_and_make_the_same(deployed, smoke, run, 
     assert digests(run.results) == digests(smoke.results)
 
 
-@pytest.mark.skipif("HOPEWORLD_FULL" not in os.environ, reason="minutes: make test-conda")
+@pytest.mark.skipif("HOPEWORLD_WHOLE_STUDY" not in os.environ, reason="minutes: make test-conda")
 def test_the_whole_study_runs_in_its_environments(conda, smoke, scratch):
     """The command of the README in a fresh clone."""
     clone, folder = checkout(scratch / "whole"), scratch / "witnesses"
