@@ -112,7 +112,11 @@ TIMED = (
     Timed("report.html", "when and how long its jobs ran, and the costs", _report),
     Timed("records/*", "the sha256 of these files", _products),
     Timed("manifest.json", "the same", _products),
-    Timed("*/checkpoint/state.pt", "pickle writes what was loaded anew in other words; the same values", _checkpoint),
+    Timed(
+        "*/checkpoint/state.pt",
+        "the same values; pickle writes loaded ones in other words",
+        _checkpoint,
+    ),
 )
 
 
