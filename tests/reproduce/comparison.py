@@ -21,13 +21,16 @@ HASHES = FOLDER / "smoke.json"
 NUMBERS = FOLDER / "numbers"
 MADE_WITH = ("platform", "versions", "device")
 
-# Relative and absolute tolerance where another processor or library rounds otherwise.
+# Relative and absolute tolerance where another processor or library rounds otherwise: twice what
+# was measured with no instructions beyond SSE. The features are bfloat16, the training is 16 steps.
 TOLERANCES = {
     "validity.json": (1e-6, 1e-9),
-    "probing/decoder.json": (1e-2, 1e-3),
-    "tables/*.csv": (1e-2, 1e-3),
+    "probing/decoder.json": (6e-2, 2.5e-3),
+    "tables/contrasts.csv": (6e-2, 8e-2),
+    "tables/*.csv": (6e-2, 2e-3),
 }
-NOT_NUMBERS = ("tables/costs.csv", "tables/metrics.csv")
+# Times; a table ten times the size of all others; ratios of two numbers that are nearly zero.
+NOT_NUMBERS = ("tables/costs.csv", "tables/metrics.csv", "tables/memory_geometry.csv")
 
 
 @dataclass(frozen=True)

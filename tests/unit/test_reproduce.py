@@ -65,7 +65,7 @@ def test_a_file_more_or_less_is_a_difference():
     ("rows", "line"),
     [
         ("mean\n1.50001\n", None),
-        ("mean\n1.6\n", "tables/a.csv: 1 values, row 0, mean is 1.6, not 1.5"),
+        ("mean\n1.7\n", "tables/a.csv: 1 values, row 0, mean is 1.7, not 1.5"),
         ("mean\nnone\n", "tables/a.csv: 1 values, row 0, mean is none, not 1.5"),
         ("mean\n1.5\n1.5\n", "tables/a.csv: has other rows, columns or keys"),
     ],
