@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from tests.tiny_training import tiny_data, tiny_job, tiny_predictor, tiny_training
 
 from hopeworld.training.loop import fit
@@ -34,7 +35,6 @@ import importlib, json, os, signal, sys
 from pathlib import Path
 import torch
 import torch._dynamo
-torch.set_num_threads(1)
 from tests.laws.test_killed_training import MODELS, MOMENTS, train
 
 def kill_at(place, name, count):
@@ -68,9 +68,12 @@ print(json.dumps(found))
 
 
 def train(folder: Path, model: str) -> str:
-    """Train to the end, from what is in the folder; the log."""
+    """Train to the end on one thread, as the rule does, from what is in the folder; the log."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
     job = tiny_job(folder, model, tiny_training(steps=8, evaluate_every=4))
     fit(job, tiny_predictor(model), tiny_data())
+    torch.set_num_threads(threads)
     return job.log.getvalue()
 
 

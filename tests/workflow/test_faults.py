@@ -131,6 +131,14 @@ def test_a_deleted_shard_is_missed_and_repaired_and_nothing_runs(run):
     assert plan(run.clone, *run.arguments) == {}
 
 
+def test_a_table_of_other_code_keeps_no_run_from_its_start(run):
+    """The captions are made of tables; a plan is made before they are drawn again."""
+    (run.results / "figures" / "horizon.csv").write_text("column\n1\n")
+    done = snakemake(run.clone, "--dry-run", *run.arguments)
+    assert done.returncode == 0, done.stdout
+    assert "captions: a table of figures/ cannot be read (KeyError(" in done.stdout
+
+
 def test_a_truncated_and_a_deleted_clip_are_repaired_and_nothing_runs(run):
     one = run.results / "clips" / "probe_A" / "00000" / "000000.mp4"
     other = run.results / "clips" / "train_A" / "00001" / "000009.mp4"

@@ -1,14 +1,9 @@
 """What a job depends on beside its files: settings and code, for `params`; and what it runs on."""
 
 import functools
-import hashlib
-import json
-import re
 from dataclasses import asdict
 
-from hopeworld.evaluation.labels import label
-from hopeworld.figures.claims import claims
-from hopeworld.provenance import closure, fingerprint, run_manifest
+from hopeworld.provenance import closure, fingerprint
 
 PREDICTORS = {"vit_ac": "hopeworld.models.vit_ac", "hope": "hopeworld.models.hope.model"}
 
@@ -20,7 +15,6 @@ GPU = int(study.compute.device == "cuda")
 DRAWING = {"mem_mb": 2000, "runtime": 20, "gpu": 0, "disk_mb": 20}
 # Of the verdict's settings, those that metrics of a run depend on.
 RUN_RULES = ("motion_bins", "collapse_ratio", "collapse_clips")
-VERSIONS = ("snakemake", "torch", "transformers", "pybullet", "numpy", "pandas", "matplotlib")
 
 
 def section(name, only=None, **unused):
@@ -106,41 +100,3 @@ def code_of(rule, model=None):
         needed = closure(PREDICTORS[kind]) if kind in PREDICTORS else ()
         others = [other for other in PREDICTORS.values() if other not in needed]
     return fingerprint(ROOT / "workflow" / "scripts" / f"{rule}.py", without=others)
-
-
-def read_made(path):
-    """A JSON file of this study; {} before it is made."""
-    path = Path(result(path))
-    return json.loads(path.read_text()) if path.exists() else {}
-
-
-def findings():
-    """What the captions of the report say was found; empty before there are metrics."""
-    metrics = read_made("metrics.json")
-    if "models" not in metrics:
-        return {}
-    sentences = claims(Path(result("figures")))
-    found = {"gate": metrics["gate"], "methods": metrics["methods"], "claims": sentences}
-    # Marks of reStructuredText are names and quotes here.
-    warnings = [re.sub(r"([\\*`|_])", r"\\\1", one) for one in read_made("warnings.json")]
-    return found | {"warnings": warnings}
-
-
-def counted(count, word):
-    """A number and its noun."""
-    return f"{count} {word}{'' if count == 1 else 's'}"
-
-
-def captions_hash():
-    """A digest of captions and style: an edit of one writes the report again."""
-    captions = sorted((ROOT / "workflow" / "report").glob("*.*"))
-    return hashlib.sha256(b"\0".join(path.read_bytes() for path in captions)).hexdigest()
-
-
-# For the captions of the report alone: no rule has any of it in its params.
-config["report"] = run_manifest(ROOT, dict(config), VERSIONS) | {
-    "found": findings(),
-    "verdict": read_made("verdict.json"),
-    "replicates": f"{counted(len(study.seeds), 'seed')} × {counted(len(study.orders), 'order')}",
-    "names": {role: label(getattr(study.verdict, role)) for role in ("candidate", "baseline")},
-}
