@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import fcntl
 import shutil
 import time
 from dataclasses import dataclass
@@ -33,13 +34,26 @@ class SmokeRun:
 
 
 @pytest.fixture(scope="session")
-def smoke(tmp_path_factory) -> SmokeRun:
-    """Run the smoke study in a folder of its own."""
-    run = SmokeRun(checkout(tmp_path_factory.mktemp("clone")), tmp_path_factory.mktemp("run"), 0.0)
+def smoke(tmp_path_factory, worker_id) -> SmokeRun:
+    """Run the smoke study in a folder of its own, one for all processes of the tests."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own if worker_id == "master" else own.parent) / "smoke"
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        # Whoever comes second waits here.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "seconds").exists():
+            _run_smoke(SmokeRun(folder / "clone", folder / "run", 0.0), folder / "seconds")
+    return SmokeRun(folder / "clone", folder / "run", float((folder / "seconds").read_text()))
+
+
+def _run_smoke(run: SmokeRun, seconds: Path) -> None:
+    checkout(run.clone)
+    run.folder.mkdir()
     started = time.monotonic()
     done = snakemake(run.clone, "all", "tuning", "--cores", "2", *run.arguments)
     assert done.returncode == 0, done.stdout[-6000:]
-    return SmokeRun(run.clone, run.folder, time.monotonic() - started)
+    seconds.write_text(f"{time.monotonic() - started}")
 
 
 @pytest.fixture

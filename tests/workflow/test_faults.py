@@ -136,7 +136,9 @@ def test_a_table_of_other_code_keeps_no_run_from_its_start(run):
     (run.results / "figures" / "horizon.csv").write_text("column\n1\n")
     done = snakemake(run.clone, "--dry-run", *run.arguments)
     assert done.returncode == 0, done.stdout
-    assert "captions: a table of figures/ cannot be read (KeyError(" in done.stdout
+    assert (
+        "captions: a table of figures/ cannot be read, no sentence of it (KeyError(" in done.stdout
+    )
 
 
 def test_a_truncated_and_a_deleted_clip_are_repaired_and_nothing_runs(run):

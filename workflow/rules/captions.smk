@@ -29,7 +29,7 @@ def findings():
     except (LookupError, ValueError) as error:
         # Tables that other code has drawn: those of this code come before the report.
         logger.warning(
-            f"captions: a table of figures/ cannot be read ({error!r}); it is drawn again"
+            f"captions: a table of figures/ cannot be read, no sentence of it ({error!r})"
         )
         sentences = {}
     found = {"gate": metrics["gate"], "methods": metrics["methods"], "claims": sentences}
