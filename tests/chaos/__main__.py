@@ -67,20 +67,20 @@ def _reference(given: argparse.Namespace, clone: Path, folder: Path, log: Log) -
 def _rounds(given: argparse.Namespace, reference: Study, folder: Path, log: Log) -> list[str]:
     """Fresh studies, until there were enough kills; what is wrong with them."""
     killer = Killer(given.seed, usual_durations_s(reference.results))
-    comparison, problems, kills = Comparison(reference.results), [], 0
-    for number in range(1, MOST_ROUNDS + 1):
-        if kills >= given.kills or problems:
-            break
-        where = folder / f"round{number}"
+    comparison, problems, kills, rounds = Comparison(reference.results), [], 0, 0
+    while kills < given.kills and rounds < MOST_ROUNDS and not problems:
+        rounds += 1
+        where = folder / f"round{rounds}"
         where.mkdir()
         study = Study(reference.clone, where, reference.targets, reference.cores)
-        log.say(f"round {number}")
-        done, found = Round(study, killer, comparison, log).run(given.kills - kills)
-        kills, problems = kills + done, problems + found
-        if not found:
+        log.say(f"round {rounds}")
+        done, problems = Round(study, killer, comparison, log).run(given.kills - kills)
+        kills += done
+        if not problems:
             shutil.rmtree(where)
-    log.say(f"{kills} kills in {number} rounds")
-    return problems
+    log.say(f"{kills} kills in {rounds} rounds")
+    is_enough = kills >= given.kills or problems
+    return problems if is_enough else [f"no more than {kills} kills in {rounds} rounds"]
 
 
 if __name__ == "__main__":

@@ -28,24 +28,6 @@ def _cost(path: Path) -> Any:
     return {k: v for k, v in json.loads(path.read_text()).items() if k != "time_ms"}
 
 
-def _metrics(path: Path) -> Any:
-    return _without_times(json.loads(path.read_text()))
-
-
-def _without_times(value: Any) -> Any:
-    """A tree of JSON without what is named time_ms."""
-    if isinstance(value, list):
-        return [_without_times(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    return {name: _without_times(item) for name, item in value.items() if name != "time_ms"}
-
-
-def _metrics_csv(path: Path) -> Any:
-    table = pd.read_csv(path)
-    return table[table.metric != "time_ms"].reset_index(drop=True)
-
-
 def _costs_csv(path: Path) -> Any:
     table = pd.read_csv(path)
     return table[[name for name in table if "time" not in name]]
@@ -79,12 +61,12 @@ def _checkpoint(path: Path) -> Any:
 
 
 def _report(path: Path) -> Any:
-    """The pictures and tables of the report, with captions; of costs and metrics no bytes."""
+    """The pictures and tables of the report, with captions; of costs no bytes."""
     text = path.read_text()
     start = text.index("{", text.index('<script id="results">'))
     results, _ = json.JSONDecoder().raw_decode(text, start)
     for name in results:
-        if "/tables/costs." in name or "/tables/metrics." in name:
+        if "/tables/costs." in name:
             results[name] |= {"data_uri": "", "size": ""}
     # Snakemake lists them in an order of its own, another one every time.
     return dict(sorted(results.items()))
@@ -105,8 +87,6 @@ TIMED = (
     Timed("benchmarks/*", "Snakemake's measurements; the same rows and columns", _benchmark),
     Timed("*/stream.parquet", "the time of every transition, column time_ms", _table),
     Timed("adaptation/*/cost.json", "the median of those times, time_ms", _cost),
-    Timed("metrics.json", "the same per run and method", _metrics),
-    Timed("tables/metrics.csv", "the same per method, rows of time_ms", _metrics_csv),
     Timed("tables/costs.csv", "the same per method", _costs_csv),
     Timed("tables/costs.tex", "the same per method", _costs_tex),
     Timed("report.html", "when and how long its jobs ran, and the costs", _report),

@@ -8,6 +8,7 @@ import pytest
 import torch
 from tests.chaos.comparison import Comparison, same
 
+COST = "adaptation/main/hope_seed0/cost.json"
 TIMES = {"seed": [0, 0], "loss": [0.5, np.nan], "time_ms": [1.0, 2.0]}
 
 
@@ -17,10 +18,10 @@ def write(folder, time_ms=1.0, loss=0.5, text="1,2"):
     (folder / "tables/loss.csv").write_text(text)
     table = pd.DataFrame(TIMES | {"loss": [loss, np.nan], "time_ms": [time_ms, 2.0]})
     table.to_parquet(folder / "tables/stream.parquet")
-    metrics = {"runs": {"a": {"time_ms": time_ms, "loss": loss}}}
-    (folder / "metrics.json").write_text(json.dumps(metrics))
+    (folder / COST).parent.mkdir(parents=True)
+    (folder / COST).write_text(json.dumps({"time_ms": time_ms, "loss": loss}))
     (folder / "records").mkdir()
-    sums = {"metrics.json": str(time_ms), "tables/loss.csv": text}
+    sums = {COST: str(time_ms), "tables/loss.csv": text}
     outputs = {name: {"bytes": 1, "sha256": value} for name, value in sums.items()}
     (folder / "records/a.json").write_text(json.dumps({"rule": "a", "outputs": outputs}))
     return folder
@@ -34,20 +35,18 @@ def comparison(tmp_path):
 def test_times_may_differ_and_nothing_else(comparison, tmp_path):
     assert comparison.of_all(write(tmp_path / "slow", time_ms=9.0)) == []
     lines = comparison.of_all(write(tmp_path / "other", loss=0.6))
-    assert lines == [
-        f"{n}: differs in more than times" for n in ("metrics.json", "tables/stream.parquet")
-    ]
+    assert lines == [f"{n}: differs in more than times" for n in (COST, "tables/stream.parquet")]
     lines = comparison.of_all(write(tmp_path / "text", text="1,3"))
     assert [line.partition(":")[0] for line in lines] == ["records/a.json", "tables/loss.csv"]
 
 
 def test_missing_strange_and_unfinished_files_are_named(comparison, tmp_path):
     folder = write(tmp_path / "killed")
-    (folder / "metrics.json").unlink()
+    (folder / COST).unlink()
     (folder / "strange.csv").touch()
     (folder / "metrics.tmp.12.json").touch()
     lines = comparison.of_all(folder)
-    assert lines[:2] == ["metrics.json: missing", "strange.csv: not in the reference"]
+    assert lines[:2] == [f"{COST}: missing", "strange.csv: not in the reference"]
     assert lines[2].endswith("metrics.tmp.12.json: left unfinished")
     assert comparison.of_whole_files(folder) == ["strange.csv: not in the reference"]
 
