@@ -53,7 +53,7 @@ weights: $(READY)
 
 # Two processes of one thread each, on two cores; most tests wait for others or for no more than one.
 test: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup $(TESTS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(TESTS)
 
 # The whole smoke study in each; `make test` runs a part of it.
 test-conda test-slurm: test-%: $(READY)

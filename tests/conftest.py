@@ -11,12 +11,8 @@ settings.register_profile("house", deadline=None, derandomize=True)
 settings.load_profile("house")
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files stay together when processes share the tests; those that take minutes come first."""
-    for item in items:
-        place = item.path.parent if item.path.parent.name == "conda" else item.path
-        item.add_marker(pytest.mark.xdist_group(str(place)))
+    """What takes minutes comes first, where processes share the files of tests."""
     items.sort(key=lambda item: "workflow" not in item.path.parts)
 
 
