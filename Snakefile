@@ -12,7 +12,9 @@ sys.path.insert(0, str(ROOT / "workflow" / "src"))
 
 import yaml
 
-from hopeworld import checks, config_files, files, settings
+from hopeworld import checks, config_files, files, jobs, settings
+
+jobs.lend_package()
 
 CONFIG = ROOT / "config" / "config.yaml"
 

@@ -6,6 +6,7 @@ Standard library only.
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -27,6 +28,17 @@ class Job:
 
     outputs: dict[str, Path]  # by name, without the record
     device: str
+
+
+def lend_package() -> None:
+    """Have scripts import this copy of the package, also where another one is installed.
+
+    Snakemake gives them the path of the workflow too, but last, behind what is installed.
+    """
+    source = str(Path(__file__).resolve().parents[1])
+    others = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    paths = [source, *(path for path in others if path not in ("", source))]
+    os.environ["PYTHONPATH"] = os.pathsep.join(paths)
 
 
 def on_cpu(compute: Mapping[str, str]) -> AbstractContextManager[str]:
