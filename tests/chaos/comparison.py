@@ -51,7 +51,7 @@ def _products(path: Path) -> Any:
     """A record or the manifest, without size and sha256 of the files with times."""
     found = json.loads(path.read_text())
     for name, about in found.get("outputs", found.get("files")).items():
-        if _timed(name):
+        if timed_of(name):
             about |= {"bytes": 0, "sha256": ""}
     return found
 
@@ -156,7 +156,7 @@ def _difference(one: Path, other: Path, name: str) -> str:
     """A line on how a file differs from the reference; '' if it does not."""
     if not one.exists():
         return f"{name}: not in the reference"
-    timed = _timed(name)
+    timed = timed_of(name)
     if _digest(one) == _digest(other):
         return ""
     if timed is None:
@@ -168,7 +168,8 @@ def _difference(one: Path, other: Path, name: str) -> str:
     return f"{name}: differs in more than times" if differs else ""
 
 
-def _timed(name: str) -> Timed | None:
+def timed_of(name: str) -> Timed | None:
+    """What is said of the times in a file of a study; None where it holds none."""
     return next((timed for timed in TIMED if fnmatch.fnmatch(name, timed.pattern)), None)
 
 

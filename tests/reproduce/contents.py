@@ -5,7 +5,6 @@ The record names the code that ran; an edit that changes no number is to leave t
 
 from __future__ import annotations
 
-import fnmatch
 import hashlib
 import json
 import re
@@ -20,7 +19,7 @@ import pandas as pd
 
 from hopeworld.commands.record import PDF_TEXT, PNG_FRAME, PNG_HEAD
 from hopeworld.records import KEY
-from tests.chaos.comparison import TIMED
+from tests.chaos.comparison import timed_of
 
 # Not compared: what is in them is compared where it comes from.
 LEFT_OUT = {
@@ -35,7 +34,7 @@ LEFT_OUT = {
 def digest(path: Path, name: str) -> str:
     """sha256 of what is in a file of a study; `name` is its path below the study."""
     total = hashlib.sha256()
-    timed = next((timed for timed in TIMED if fnmatch.fnmatch(name, timed.pattern)), None)
+    timed = timed_of(name)
     read = READERS.get(path.suffix, _bytes)
     for part in read(path) if timed is None else _value(timed.content(path)):
         total.update(part)
