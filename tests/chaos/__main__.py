@@ -12,12 +12,10 @@ import tempfile
 from pathlib import Path
 
 from tests.chaos.comparison import TIMED, Comparison
-from tests.chaos.rounds import Log, Round
+from tests.chaos.rounds import Log, kill_rounds
 from tests.chaos.study import Study
 from tests.chaos.victims import Killer, usual_durations_s
 from tests.snakemake_runs import checkout
-
-MOST_ROUNDS = 20
 
 
 def main() -> int:
@@ -66,21 +64,16 @@ def _reference(given: argparse.Namespace, clone: Path, folder: Path, log: Log) -
 
 def _rounds(given: argparse.Namespace, reference: Study, folder: Path, log: Log) -> list[str]:
     """Fresh studies, until there were enough kills; what is wrong with them."""
-    killer = Killer(given.seed, usual_durations_s(reference.results))
-    comparison, problems, kills, rounds = Comparison(reference.results), [], 0, 0
-    while kills < given.kills and rounds < MOST_ROUNDS and not problems:
-        rounds += 1
-        where = folder / f"round{rounds}"
+
+    def begin(number: int) -> Study:
+        """An empty folder; that of the round before, which was right, is gone."""
+        shutil.rmtree(folder / f"round{number - 1}", ignore_errors=True)
+        where = folder / f"round{number}"
         where.mkdir()
-        study = Study(reference.clone, where, reference.targets, reference.cores)
-        log.say(f"round {rounds}")
-        done, problems = Round(study, killer, comparison, log).run(given.kills - kills)
-        kills += done
-        if not problems:
-            shutil.rmtree(where)
-    log.say(f"{kills} kills in {rounds} rounds")
-    is_enough = kills >= given.kills or problems
-    return problems if is_enough else [f"no more than {kills} kills in {rounds} rounds"]
+        return Study(reference.clone, where, reference.targets, reference.cores)
+
+    killer = Killer(given.seed, usual_durations_s(reference.results))
+    return kill_rounds(given.kills, begin, killer, Comparison(reference.results), log)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from tests.chaos.study import Study, job_of
 from tests.chaos.victims import Kill, Killer
 
 WAIT_S = 900.0
+MOST_ROUNDS = 20
 
 
 class Log:
@@ -27,6 +29,24 @@ class Log:
         print(line, flush=True)
         with self._path.open("a") as file:
             file.write(f"{line}\n")
+
+
+def kill_rounds(
+    kills: int, begin: Callable[[int], Study], killer: Killer, comparison: Comparison, log: Log
+) -> list[str]:
+    """Studies that `begin` makes ready, one after the other until so many kills; what is wrong.
+
+    A study may be done before a drawn kill meets it: hence the next one.
+    """
+    done = 0
+    for number in range(1, MOST_ROUNDS + 1):
+        log.say(f"round {number}")
+        more, problems = Round(begin(number), killer, comparison, log).run(kills - done)
+        done += more
+        if problems or done >= kills:
+            log.say(f"{done} kills in {number} rounds")
+            return problems
+    return [f"no more than {done} kills in {MOST_ROUNDS} rounds"]
 
 
 @dataclass(frozen=True)
