@@ -80,6 +80,7 @@ rule all:
 
 
 onstart:
+    keep_bars_apart()
     check_writable()
     check_budget(workflow.dag.needrun_jobs())
 

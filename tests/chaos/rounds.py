@@ -65,11 +65,20 @@ class Round:
             snakemake = self.study.start()
             kill = self.killer.strike(snakemake) if done < kills else None
             # A kill may come when the last job has just ended well.
-            if kill is None or snakemake.wait(WAIT_S) == 0:
+            if kill is None or self._status(snakemake) == 0:
                 return done, problems + self._ended(snakemake)
             done += 1
             self.log.say(f"kill {done}: {kill}")
             problems += self._after(snakemake, kill)
+
+    def _status(self, snakemake: psutil.Popen) -> int:
+        """How a run ended; one that does not end is killed."""
+        try:
+            return snakemake.wait(WAIT_S)
+        except psutil.TimeoutExpired:
+            self.log.say(f"WRONG: no end {WAIT_S:.0f} s after the kill")
+            self.study.kill()
+            raise
 
     def _after(self, snakemake: psutil.Popen, kill: Kill) -> list[str]:
         """Look at what is there, once the run has ended; do what its user is told to do."""
@@ -89,8 +98,8 @@ class Round:
         """Kill what Snakemake left, or wait for it."""
         orphans = self.study.processes()
         rules = [job.rule for process in orphans if (job := job_of(process))]
-        for process in orphans if kill.mode == "all" else ():
-            process.kill()
+        if kill.mode == "all":
+            self.study.kill()
         psutil.wait_procs(orphans, WAIT_S)
         ended = "killed" if kill.mode == "all" else "left to end"
         self.log.say(f"orphans {ended}: {', '.join(rules) or 'none'}")

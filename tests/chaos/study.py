@@ -87,6 +87,14 @@ class Study:
         """Every process that a start of this study has left running."""
         return [process for process in psutil.process_iter() if self._is_ours(process)]
 
+    def kill(self) -> None:
+        """Kill them all, and what they have started meanwhile."""
+        while found := self.processes():
+            for process in found:
+                with contextlib.suppress(*GONE):
+                    process.kill()
+            psutil.wait_procs(found)
+
     def _is_ours(self, process: psutil.Process) -> bool:
         try:
             return process.environ().get(MARK) == self.mark

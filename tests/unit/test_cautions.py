@@ -75,6 +75,20 @@ def test_before_the_summary_and_after_a_newer_result_the_jobs_are_asked(tmp_path
     assert collected(tmp_path) == expected
 
 
+def test_the_product_says_nothing_of_the_runs_of_a_sweep(tmp_path):
+    write_log(tmp_path, "tune_method/hope_rate1_seed0", "caution: diverged [tuning_hope]")
+    write_log(tmp_path, "adapt_stream/main/hope_seed0", "caution: diverged [main_hope]")
+    write_product(tmp_path, DEAD)
+    assert [one.about for one in collected(tmp_path)] == [tuple(DEAD["about"]), ("tuning_hope",)]
+
+
+@pytest.mark.parametrize("content", ["", '{"cautions": [', "{}", '{"cautions": [1]}', "[]"])
+def test_a_damaged_product_is_none(content, tmp_path):
+    write_log(tmp_path, "train_predictor/hope_seed0", "caution: gate not passed [hope seed 0]")
+    (tmp_path / "cautions.json").write_text(content)
+    assert collected(tmp_path) == [Caution("gate not passed", ("hope seed 0",))]
+
+
 def test_the_end_of_a_run_says_when_there_is_nothing():
     assert block([]) == "No warnings."
 

@@ -76,6 +76,7 @@ def test_a_file_system_without_locks_gets_a_warning(tmp_path, monkeypatch, capsy
 REFUSED = [
     (28, "a/b.h5", DiskFull, "no space left on the disk while writing clip 3; free some space"),
     (122, None, DiskFull, "no space left on the disk while writing clip 3"),
+    (28, "a/c/d.mp4", DiskFull, "no space left on the disk while writing clip 3"),
     (13, "a/b.tmp.1.h5", NotWritable, "no permission to write clip 3; give user .* write permis"),
     (1, "a", NotWritable, "no permission to write clip 3"),
     (30, None, NotWritable, "is on a read-only file system, clip 3 cannot be written; mount it"),
@@ -88,7 +89,7 @@ def test_what_keeps_a_file_from_being_written_is_one_line(number, named, kind, l
         raise OSError(number, "words of the system", named)
 
 
-@pytest.mark.parametrize(("number", "named"), [(2, "a/b.tmp.1.h5"), (13, "c/b.h5")])
+@pytest.mark.parametrize(("number", "named"), [(2, "a/b.tmp.1.h5"), (13, "c/b.h5"), (28, "c/b")])
 def test_other_errors_stay_what_they_are(number, named):
     with pytest.raises(OSError, match="words"), write_error_named("a/b.h5", "clip 3"):
         raise OSError(number, "words of the system", named)

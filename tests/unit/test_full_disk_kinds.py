@@ -5,18 +5,22 @@ import json
 import pytest
 from tests.small_disk import run_python_on_small_disk
 
-KINDS = ("checkpoint", "weights", "state", "parquet", "csv", "json", "figure")
+KINDS = ("checkpoint", "weights", "state", "parquet", "csv", "json", "figure", "states")
 CODE = """
-import json, os, sys
+import io, json, os, sys, tempfile
 from pathlib import Path
 import matplotlib
 matplotlib.use("agg")
 import matplotlib.pyplot as plt
 import numpy as np, pandas as pd, torch
+from tests.tiny_clips import shard_job
 from tests.tiny_training import tiny_models, tiny_predictor
-from hopeworld.files import write_json
+from hopeworld.dataset.parts import Part, copy_part
+from hopeworld.files import write_error_named, write_json
 from hopeworld.figures import style
 from hopeworld.probing.tables import write_csv
+from hopeworld.simulation.shards import simulate_shard
+from hopeworld.simulation.table import Shard
 from hopeworld.state_files import save_state
 from hopeworld.trained import Metadata, save_weights
 from hopeworld.training import checkpoint
@@ -35,6 +39,17 @@ def figure(path):
     style.save(drawn, table, style.Paths(*(path.with_suffix(s) for s in (".pdf", ".png", ".csv"))))
 
 
+clip = shard_job(Path(tempfile.mkdtemp()), "probe", "A", range(1))
+simulate_shard(clip, io.StringIO())
+
+
+def states(path):
+    part = Part("probe", "A", (Shard(clip.table, clip.folder),), ({},))
+    made = path.with_name(f"again{len(list(path.parent.iterdir()))}")
+    with write_error_named(made, "the data set"):
+        copy_part(part, made, 1, lambda count: None)
+
+
 WRITERS = {
     "checkpoint": lambda path: checkpoint.save_state(path, "f", {"step": torch.zeros(9000)}),
     "weights": lambda path: save_weights(path, {"a": torch.zeros(9000)}, about),
@@ -45,6 +60,7 @@ WRITERS = {
     "csv": lambda path: write_csv(table, path),
     "json": lambda path: write_json(path, list(numbers)),
     "figure": figure,
+    "states": states,
 }
 
 

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
+import os
+import pty
 import re
+import struct
+import subprocess
+import sys
+import termios
+from pathlib import Path
 
 import pytest
 
 from hopeworld import progress
 from hopeworld.progress import Progress, tracked
+
+SOURCE = Path(__file__).parents[2] / "workflow" / "src"
 
 
 class Terminal(io.StringIO):
@@ -127,3 +137,52 @@ def test_a_line_on_a_terminal_takes_the_bar_away(clock, monkeypatch):
     shown.count()
     shown.say("step 3: validation loss 0.5")
     assert re.search(r"\r {59}\rhope: step 3: validation loss 0\.5\n$", log.getvalue())
+
+
+def test_what_is_written_at_the_begin_of_a_line_takes_the_bar_away():
+    """And only there: a message and its end of line come in two pieces."""
+    terminal = Terminal()
+    terminal.write("[###] half a bar")
+    cleared = progress.Cleared(terminal)
+    for text in ("message", "\n", "\nnext\n"):
+        cleared.write(text)
+    away = "\r" + " " * 79 + "\r"
+    assert terminal.getvalue() == f"[###] half a bar{away}message\n{away}\nnext\n"
+    assert cleared.isatty()
+
+
+BARS = """
+import sys
+from hopeworld import progress, runlog
+progress.SECONDS_BETWEEN_BARS = 0.0
+with runlog.written_to("job.log"):
+    for _ in progress.tracked(range(3), "job", 3, "clips"):
+        pass
+"""
+
+
+def test_a_job_draws_its_bar_on_the_terminal_and_writes_lines_into_its_log(tmp_path):
+    """On a real one, which is narrow: its log has no bar, and at the end nothing of it is left."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 40, 0, 0))
+    subprocess.run(
+        [sys.executable, "-c", BARS],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(SOURCE)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=theirs,
+        check=True,
+    )
+    os.close(theirs)
+    drawn = os.read(ours, 10_000).decode().split("\r")
+    os.close(ours)
+    bars = [text for text in drawn if text.strip()]
+    assert [bar[:38] for bar in bars] == [
+        "[#######.............] job: 1/3 clips,",
+        "[#############.......] job: 2/3 clips,",
+    ]
+    assert {len(text) for text in drawn} <= {0, 39}
+    assert drawn[-1] == ""
+    (line,) = (tmp_path / "job.log").read_text().splitlines()
+    assert re.fullmatch(r"job: 3/3 clips, .* clips/s, took 0:00:00", line)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tests.small_disk import run_python_on_small_disk
 
-from hopeworld.stopping import Stopped, stoppable
+from hopeworld.stopping import Stopped, stop_quietly_if_script, stoppable
 
 SOURCE = Path(__file__).parents[2] / "workflow" / "src"
 JOB = """
@@ -39,7 +39,48 @@ with runlog.written_to("logs/job.log"):
 """
 
 
-@pytest.mark.parametrize(("name", "status"), [("SIGTERM", 143), ("SIGINT", 130)])
+IMPORTING = """
+import os, signal
+snakemake = object()  # what a script has before its first line
+from hopeworld import jobs
+os.kill(os.getpid(), signal.{name})
+print("went on")
+"""
+SIGNALS = [("SIGTERM", 143), ("SIGINT", 130), ("SIGHUP", 129)]
+
+
+@pytest.mark.parametrize(("name", "status"), SIGNALS)
+def test_a_signal_while_a_script_imports_is_one_line(name, status, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORTING.format(name=name)],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(SOURCE)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == status
+    assert done.stdout == ""
+    assert done.stderr == f"error: stopped by {name}; run the same command again to go on\n"
+
+
+def test_who_imports_the_jobs_and_is_no_script_keeps_its_handlers():
+    before = [signal.getsignal(getattr(signal, name)) for name, _ in SIGNALS]
+    stop_quietly_if_script()
+    assert [signal.getsignal(getattr(signal, name)) for name, _ in SIGNALS] == before
+
+
+def test_a_signal_that_is_ignored_stays_so():
+    """As `nohup` asks for."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with stoppable():
+            signal.raise_signal(signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize(("name", "status"), SIGNALS)
 def test_a_signal_is_one_line_and_leaves_no_half_file(name, status, tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", JOB.format(name=name)],

@@ -48,6 +48,9 @@ def smoke(tmp_path_factory, worker_id) -> SmokeRun:
 
 
 def _run_smoke(run: SmokeRun, seconds: Path) -> None:
+    for folder in (run.clone, run.folder):
+        # Of an attempt that did not end well.
+        shutil.rmtree(folder, ignore_errors=True)
     checkout(run.clone)
     run.folder.mkdir()
     started = time.monotonic()

@@ -208,6 +208,7 @@ def test_every_job_left_a_log_and_a_benchmark(results):
     assert len(list((results / "records").rglob("*.json"))) == jobs - 1
 
 
-def test_it_stays_small(smoke):
-    """Four minutes on two free cores; the bound leaves room for a busy machine."""
-    assert smoke.seconds < 800
+def test_it_stays_small(results):
+    """The processor time of all jobs, Snakemake aside: a busy machine changes little of it."""
+    tables = [pd.read_csv(path, sep="\t") for path in (results / "benchmarks").rglob("*.tsv")]
+    assert sum(table["cpu_time"].sum() for table in tables) < 600

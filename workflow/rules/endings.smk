@@ -1,8 +1,15 @@
-"""What the terminal shows last: the warnings of a study, and why jobs failed."""
+"""What the terminal shows: messages clear of bars, and last the warnings and why jobs failed."""
 
 from snakemake.logging import logger
 
-from hopeworld import cautions, failures
+from hopeworld import cautions, failures, progress
+
+
+def keep_bars_apart():
+    """Have messages take away the bar that a job has drawn on the terminal."""
+    for handler in logger.handlers:
+        if getattr(handler, "is_tty", False):
+            handler.setStream(progress.Cleared(handler.stream))
 
 
 def tell_warnings():

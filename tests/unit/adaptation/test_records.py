@@ -13,7 +13,16 @@ DEAD = dict.fromkeys(MEMORY, 0) | {"memory": "cms_16", "name": "dead", "value": 
 
 
 def scored(loss: float, persistence: float) -> dict:
-    return {"loss": loss, "persistence": persistence}
+    return {"loss": loss, "persistence": persistence, "grad_norm_pre": math.nan, "clipped": False}
+
+
+def test_a_run_whose_steps_are_mostly_clipped_says_so():
+    """Of three steps two; a transition without a step does not count."""
+    steps = [scored(0.4, 0.5) | {"grad_norm_pre": norm, "clipped": norm > 1} for norm in (2, 3, 1)]
+    assert Records({}, stream=[*steps, scored(0.4, 0.5)]).warnings() == [
+        "more than 50% of the TTA steps are clipped"
+    ]
+    assert Records({}, stream=[*steps[1:], scored(0.4, 0.5)]).warnings() == []
 
 
 @pytest.mark.parametrize("row", [scored(0.4, 0.5), scored(math.nan, math.nan)])

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from hopeworld.evaluation.cautions import find
-from hopeworld.memory_health import problems
+from hopeworld.health import problems
 from hopeworld.schema import MEMORY
 
 CLIP_NORMS = {"hope": 1.0}
@@ -68,6 +68,17 @@ def test_a_training_whose_gradients_are_clipped():
 def test_a_dead_level_is_named_with_its_runs():
     rows = [(run, k, "cms_16", "dead", float(k)) for run in ("one", "two") for k in (0, 1)]
     assert found(metrics(), memory(*rows)) == {"CMS level cms_16 is dead": ("one", "two")}
+
+
+def test_a_level_whose_updates_are_mostly_clipped():
+    rows = [
+        ("r", k, name, "clipped", k / top)
+        for name, top in (("cms_1", 2), ("cms_4", 3))
+        for k in range(top + 1)
+    ]
+    assert problems(memory(*rows, ("r", 3, "cms_1", "clipped", 1.0))) == [
+        "more than 50% of the updates of CMS level cms_1 are clipped"
+    ]
 
 
 def test_a_memory_that_forgets_within_a_clip():

@@ -67,6 +67,26 @@ def test_an_update_is_clipped_at_norm_one():
     assert torch.allclose(moved.flatten(2).norm(dim=-1), torch.ones(HOPE.depth, 1))
 
 
+@pytest.mark.parametrize(("size", "clipped"), [(0.99, 0.0), (1.01, 1.0)])
+def test_a_trace_says_whether_the_last_update_of_a_level_was_clipped(size, clipped):
+    """Of the period 4 nothing before the first update, then that of the mean gradient."""
+    predictor, (latents, actions) = small("hope"), clips(1)
+    predictor.look_back_rate = 1.0
+    state = predictor.initial(1)
+    gradients = tuple(torch.ones_like(d) for d in state.continuum.deltas)
+    gradients = tuple(size * g / g[0].norm() for g in gradients)
+    said = []
+    for _ in range(5):
+        trace = {}
+        predictor.predict(predictor.new_clip(state), latents[:, :1], actions[:, :1], trace)
+        said.append([float(trace[0, f"cms_{period}", "clipped"][0]) for period in (1, 4)])
+        levels = list(predictor.blocks[0].levels)
+        state = replace(state, continuum=look_back(state.continuum, gradients, levels, 1.0))
+    fast, slow = zip(*said, strict=True)
+    assert str(fast) == str((float("nan"), *(clipped,) * 4))
+    assert str(slow) == str((*(float("nan"),) * 4, clipped))
+
+
 def test_observing_learns_and_the_learning_is_used():
     predictor, (latents, actions) = small("hope"), clips(1)
     predictor.look_back_rate = 1.0
@@ -113,8 +133,8 @@ def test_diagnostics_do_not_change_the_prediction_and_are_finite():
     assert torch.equal(plain, noted)
     names = {name for _, _, name in trace}
     assert {"surprise_before", "surprise_after", "grad_norm", "drift", "retained_share"} <= names
-    shares = [key for key in trace if key[2] == "retained_share"]
-    assert all(torch.isnan(trace[key].pop(0)).all() for key in shares)  # of nothing
+    for key in [key for key in trace if key[2] in ("retained_share", "clipped")]:
+        assert torch.isnan(trace[key].pop(0)).all()  # of nothing
     assert all(torch.isfinite(note).all() for notes in trace.values() for note in notes)
     gain = torch.stack(trace[(0, "memory", "write_gain")])
     assert (gain > 0).all()
@@ -219,3 +239,30 @@ def test_a_long_clip_goes_through_in_pieces_and_is_traced_whole():
     assert torch.allclose(torch.cat(parts, 1), whole, atol=1e-5)
     assert end.time == state.time == 19
     assert all(len(notes) == 19 for key, notes in trace.items() if key[1] == "memory")
+
+
+@pytest.mark.parametrize("rule", ["delta", "dgd"])
+@pytest.mark.parametrize(("hidden", "size", "clips"), [(8, 0.1, False), (8, 100.0, True)])
+def test_an_explicit_write_of_an_mlp_says_whether_it_is_clipped(rule, hidden, size, clips):
+    """Where it does, ten times the error changes nothing more."""
+    memory, pairs = one_write(hidden, size)
+    start = memory.initial(1)
+    assert memory.clips(rule, start, pairs).tolist() == [[[clips]]]
+    more = replace(pairs, error=10 * pairs.error)
+    same = torch.allclose(memory.write(rule, start, pairs), memory.write(rule, start, more))
+    assert same is clips
+
+
+def test_a_write_without_a_bound_says_nothing_of_clips():
+    memory, pairs = one_write(8, 100.0)
+    assert memory.clips("proximal", memory.initial(1), pairs) is None
+    linear, pairs = one_write(None, 100.0)
+    assert linear.clips("delta", linear.initial(1), pairs) is None
+
+
+def one_write(hidden: int | None, size: float) -> tuple[Memory, Pairs]:
+    """A memory that knows nothing, and two pairs whose errors are `size`."""
+    memory = Memory(1, 1, (4, 4), hidden)
+    phi = torch.eye(hidden or 4)[None, None, None, :2]
+    error = torch.full((1, 1, 1, 2, 4), size)
+    return memory, Pairs(phi, error, torch.full((1, 1, 2), 0.4), torch.ones(1, 1))

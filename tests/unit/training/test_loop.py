@@ -51,6 +51,13 @@ def test_history_has_the_columns_and_names_of_the_schema(job):
     assert np.isfinite(table["value"]).all()
 
 
+@pytest.mark.parametrize(("bound", "is_said"), [(1e-9, True), (1e9, False)])
+def test_a_log_warns_of_gradients_that_are_mostly_clipped(bound, is_said, tmp_path):
+    job = run(tmp_path, clip_norm=bound)
+    line = f"caution: more than 50% of the training steps are clipped [{job.name}]\n"
+    assert (line in job.log.getvalue()) is is_said
+
+
 def test_parts_of_the_loss_add_up(job):
     table = pandas.read_parquet(job.outputs.history)
     wide = table.pivot_table(index=["step", "split", "region"], columns="name", values="value")
@@ -86,8 +93,9 @@ def test_action_scale_is_the_deviation_of_the_training_actions(job):
 
 def test_log_tells_start_validations_and_gate(job):
     lines = job.log.getvalue().splitlines()
-    *lines, caution = lines
-    assert caution == f"caution: gate not passed [{job.model} seed 0]"
+    *lines, not_passed, clipped = lines
+    assert not_passed == f"caution: gate not passed [{job.model} seed 0]"
+    assert clipped.endswith(f" of the training steps are clipped [{job.model} seed 0]")
     assert all(line.startswith(f"{job.model} seed 0: ") for line in lines)
     assert "starting: there is no checkpoint" in lines[0]
     assert sum("validation loss" in line for line in lines) == 5

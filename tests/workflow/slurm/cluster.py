@@ -10,25 +10,39 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import getpass
 import os
+import re
 import secrets
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
+import pytest
 from tests.system_packages import SEARCH, require
 
 PACKAGES = ("slurm-wlm", "munge")
 PROGRAMS = ("slurmctld", "slurmd", "munged", "srun", "sbatch", "squeue", "setpriv")
+# What another SLURM, or the choice of a GPU, has left in the environment.
+FOREIGN = re.compile("(SLURM|SBATCH|CUDA_VISIBLE_DEVICES)")
 # A GPU needs a device file that exists.
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random")
-START_S = 30
+START_S = 120
+LOOPBACK = "127.0.0.1"
+# SLURM binds to what the name of the machine resolves to; every machine knows this one.
+NAME = "localhost"
+RENAME = (
+    f"import os, socket, sys; socket.sethostname({NAME!r}); os.execvp(sys.argv[1], sys.argv[1:])"
+)
+RENAMED = ("unshare", "--uts", sys.executable, "-c", RENAME)
 
 # EnforcePartLimits: what no node can run is refused, where it would wait for ever.
 # cred_expire: a requeued job waits so long before it may start again.
@@ -87,12 +101,18 @@ class Cluster:
     def environment(self) -> dict[str, str]:
         """The environment in which SLURM's commands find this cluster."""
         path = os.pathsep.join([str(self.folder / "bin"), SEARCH])
-        return os.environ | {"SLURM_CONF": str(self.folder / "slurm.conf"), "PATH": path}
+        own = {"SLURM_CONF": str(self.folder / "slurm.conf"), "PATH": path}
+        return {name: v for name, v in os.environ.items() if not FOREIGN.match(name)} | own
 
     def run(self, *command: str) -> str:
         """What one of SLURM's commands prints; raises where it fails or takes a minute."""
         done = subprocess.run(
-            command, env=self.environment, capture_output=True, text=True, timeout=60, check=False
+            [*_renamed(), *command],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
         )
         if done.returncode:
             raise ClusterError(f"{' '.join(command)}: {done.stderr.strip()}")
@@ -109,9 +129,18 @@ class Cluster:
         self.start_node()
 
     def start_node(self) -> None:
-        """Start the node's daemon and wait until the node runs a job."""
+        """Start the node's daemon and wait until it is known and the node runs a job."""
+        before = self._node_began()
         self._spawn("slurmd", "-D", "-N", _host())
-        _wait_for(self._is_up, "slurmd", self.folder)
+        _wait_for(lambda: self._node_began() != before, "slurmd", self.folder)
+        _wait_for(self._is_up, "a job", self.folder)
+
+    def _node_began(self) -> str:
+        """When the node's daemon began that the controller knows; '' for none."""
+        with contextlib.suppress(ClusterError, subprocess.TimeoutExpired):
+            node = self.run("scontrol", "show", "node", _host())
+            return re.search(r"SlurmdStartTime=(\S+)", node)[1]
+        return ""
 
     def kill_node(self) -> None:
         """End the node's daemon as a crash does; its jobs live on."""
@@ -122,6 +151,15 @@ class Cluster:
     def declare_lost(self) -> None:
         """Have the controller give up the node, as it does by itself after some minutes."""
         self.run("scontrol", "update", f"NodeName={_host()}", "State=DOWN", "Reason=lost")
+
+    def listeners(self) -> set[str]:
+        """The addresses that the daemons listen on."""
+        found = set()
+        for daemon in self.daemons.values():
+            for connection in psutil.Process(daemon.pid).net_connections():
+                if connection.status == psutil.CONN_LISTEN:
+                    found.add(connection.laddr.ip)
+        return found
 
     def wait_until_empty(self) -> None:
         """Wait until no job runs or waits."""
@@ -168,7 +206,7 @@ class Cluster:
         program = shutil.which(name, path=SEARCH)
         with (self.folder / f"{name}.out").open("a") as out:
             self.daemons[name] = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "TERM", program, *options],
+                ["setpriv", "--pdeathsig", "TERM", *_renamed(), program, *options],
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
@@ -188,16 +226,19 @@ class Cluster:
         return False
 
     def _is_empty(self) -> bool:
-        return not self.run("squeue", "--noheader").strip()
+        with contextlib.suppress(ClusterError, subprocess.TimeoutExpired):
+            return not self.run("squeue", "--noheader").strip()
+        return False
 
 
 @contextlib.contextmanager
 def running(folder: Path, **claims: int) -> Iterator[Cluster]:
     """A cluster in a folder of its own, which is removed at the end.
 
-    Skips the test where SLURM cannot be installed.
+    Skips the test where SLURM cannot be installed, or would listen to more than loopback.
     """
     require(PACKAGES, PROGRAMS)
+    _require_loopback()
     cluster = Cluster(folder, **claims)
     try:
         cluster.start()
@@ -207,8 +248,22 @@ def running(folder: Path, **claims: int) -> Iterator[Cluster]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@functools.cache
+def _renamed() -> tuple[str, ...]:
+    """What runs a command on a machine called NAME; nothing where that is not allowed."""
+    tried = subprocess.run([*RENAMED, "true"], capture_output=True, check=False)
+    return () if tried.returncode else RENAMED
+
+
 def _host() -> str:
-    return socket.gethostname().split(".")[0]
+    return NAME if _renamed() else socket.gethostname().split(".")[0]
+
+
+def _require_loopback() -> None:
+    with contextlib.suppress(OSError):
+        if socket.gethostbyname(_host()) == LOOPBACK:
+            return
+    pytest.skip(f"{_host()} is not {LOOPBACK} here, and it may not be called {NAME} for a test")
 
 
 def _free_ports(count: int) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import subprocess
 
@@ -20,8 +21,9 @@ def cancel_a_shard(study: Study, run: subprocess.Popen) -> None:
 
 def crash_the_node(study: Study, run: subprocess.Popen) -> None:
     """Kill the node's daemon under its jobs and start it again: the jobs go on."""
-    wait_for("an encoding job", lambda: study.running("encode_clips"), run)
+    jobs = wait_for("an encoding job", lambda: study.running("encode_clips"), run)
     study.cluster.kill_node()
+    study.survivors = {job.name for job in jobs}
     study.cluster.start_node()
 
 
@@ -41,8 +43,9 @@ def _training(study: Study) -> Process:
     """The process of the training, known by its log."""
     log = str(study.results / "logs" / "train_predictor" / f"{TRAINING}.log")
     for process in study.processes():
-        if log in {file.path for file in psutil.Process(process.pid).open_files()}:
-            return process
+        with contextlib.suppress(psutil.Error):
+            if log in {file.path for file in psutil.Process(process.pid).open_files()}:
+                return process
     raise AssertionError(f"no process writes {log}")
 
 

@@ -58,12 +58,14 @@ class Study:
     """A checkout of the workflow that runs in a folder of its own, and what was seen meanwhile.
 
     looks: at every look all script processes that ran, for those that had a GPU.
+    survivors: the jobs under which the node's daemon was killed.
     """
 
     cluster: Cluster
     clone: Path
     folder: Path
     looks: list[list[Process]] = field(default_factory=list)
+    survivors: set[str] = field(default_factory=set)
 
     @property
     def results(self) -> Path:
@@ -94,7 +96,8 @@ class Study:
     @contextlib.contextmanager
     def running_snakemake(self, *targets: str) -> Iterator[subprocess.Popen]:
         """Run Snakemake with the committed profile, as this site has changed it."""
-        command = [sys.executable, "-m", "snakemake", *targets, "--workflow-profile"]
+        command = ["setpriv", "--pdeathsig", "KILL", sys.executable, "-m", "snakemake", *targets]
+        command += ["--workflow-profile"]
         command += [str(self.clone / "profiles" / "slurm"), *self.arguments]
         with self.log.open("a") as out:
             run = subprocess.Popen(

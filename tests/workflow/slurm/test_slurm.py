@@ -13,10 +13,10 @@ import pytest
 from tests.chaos.comparison import Comparison
 from tests.snakemake_runs import checkout, plan
 from tests.workflow.slurm import faults
-from tests.workflow.slurm.cluster import running
+from tests.workflow.slurm.cluster import LOOPBACK, running
 from tests.workflow.slurm.study import Study, change_site
 
-pytestmark = [pytest.mark.slurm, pytest.mark.slow, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 
 ON_A_GPU = {"encode_clips", "train_predictor", "adapt_stream", "analyse_memory", "predict_example"}
 ARRAYS = {"simulate_clips", "encode_clips", "encode_leakage"}
@@ -51,7 +51,7 @@ def study(smoke, tmp_path_factory):
                 faults.kill_the_controller(study, run)
             with study.running_snakemake(*targets) as run:
                 faults.lose_the_node(study, run)
-                assert run.wait(900) == 0, study.text[-6000:]
+                assert run.wait(1800) == 0, study.text[-6000:]
         yield study
 
 
@@ -74,6 +74,16 @@ def test_one_machine_finds_nothing_to_do(study):
 
 def test_a_cancelled_job_is_submitted_again(study):
     assert "status is: 'CANCELLED'" in study.text
+
+
+def test_jobs_go_on_while_the_daemon_of_their_node_is_away(study):
+    """They end well, under the same number."""
+    states = {job.name: job.state for job in study.jobs() if job.name in study.survivors}
+    assert set(states.values()) == {"COMPLETED"}
+
+
+def test_the_cluster_listens_on_loopback_alone(study):
+    assert study.cluster.listeners() == {LOOPBACK}
 
 
 def test_a_training_resumes_after_its_time_limit(study):

@@ -3,7 +3,8 @@
 A job says `warning: <text>`, or `warning: <text> [<about>]`, for what the machine or a library
 does, and `caution: <text> [<about>]` for what its result means. What all results mean together is
 in `cautions.json`, a product of the study, so a killed and resumed run warns like any other; a
-`caution` in a log counts only as long as that file is not there for the results that are.
+`caution` in a log of the jobs that it sums up counts only as long as that file is not there for
+the results that are.
 Standard library only.
 """
 
@@ -19,6 +20,8 @@ from hopeworld.files import read_json
 PRODUCT = "cautions.json"
 # What the product is made from.
 SOURCES = ("training/*/gate.json", "adaptation/*/*/stream.parquet")
+# The logs of what it does not sum up.
+BESIDE = "tune_method"
 LINE = re.compile(r"(warning|caution): (.*?)(?: \[([^\[\]]+)\])?\s*$")
 SHOWN = 4
 
@@ -50,11 +53,12 @@ def collected(results: Path, logs: Iterable[Path] | None = None) -> list[Caution
     logs: of the jobs that count; by default all that are there.
     """
     paths = sorted((results / "logs").rglob("*.log")) if logs is None else logs
-    said = [line for path in paths for line in _said(path, results / "logs")]
-    of_results = _of_product(results)
+    folder, of_results = results / "logs", _of_product(results)
+    unsummed = [path for path in paths if path.is_relative_to(folder / BESIDE)]
     if of_results is None:
-        of_results = grouped(pair for kind, *pair in said if kind == "caution")
-    return of_results + grouped(pair for kind, *pair in said if kind == "warning")
+        unsummed, of_results = paths, []
+    of_logs = _of_logs(unsummed, folder, "caution") + _of_logs(paths, folder, "warning")
+    return of_results + of_logs
 
 
 def block(cautions: list[Caution]) -> str:
@@ -66,7 +70,7 @@ def block(cautions: list[Caution]) -> str:
 
 
 def _of_product(results: Path) -> list[Caution] | None:
-    """What `cautions.json` says; None if it is missing or older than a result."""
+    """What `cautions.json` says; None if it is missing, damaged or older than a result."""
     path = results / PRODUCT
     if not path.exists():
         return None
@@ -74,7 +78,16 @@ def _of_product(results: Path) -> list[Caution] | None:
     sources = (source for pattern in SOURCES for source in results.glob(pattern))
     if any(source.stat().st_mtime_ns > made_ns for source in sources):
         return None
-    return [Caution(one["text"], tuple(one["about"])) for one in read_json(path)["cautions"]]
+    try:
+        return [Caution(one["text"], tuple(one["about"])) for one in read_json(path)["cautions"]]
+    except (ValueError, LookupError, TypeError):
+        return None
+
+
+def _of_logs(paths: Iterable[Path], folder: Path, wanted: str) -> list[Caution]:
+    """The lines of one kind, of all logs together."""
+    said = (line for path in paths for line in _said(path, folder))
+    return grouped(pair for kind, *pair in said if kind == wanted)
 
 
 def _said(path: Path, folder: Path) -> Iterator[tuple[str, str, str]]:

@@ -16,19 +16,21 @@ from hopeworld.progress import clear
 from hopeworld.settings import Simulation, read
 from hopeworld.simulation.table import read_attributes
 from hopeworld.simulation.validity import measure, require_valid
+from hopeworld.stopping import Stopped, stoppable
 
 RESOURCES = Path(__file__).resolve().parents[3] / "resources"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one subcommand; return 0, or 1 after one line on standard error."""
+    """Run one subcommand; return 0, or after one line on standard error 1 or that of a signal."""
     chosen = _parser().parse_args(arguments)
     try:
-        chosen.run(chosen)
-    except (ValueError, OSError) as error:
+        with stoppable():
+            chosen.run(chosen)
+    except (ValueError, OSError, Stopped) as error:
         clear()
         print(f"hopeworld: error: {error}", file=sys.stderr)
-        return 1
+        return error.status if isinstance(error, Stopped) else 1
     return 0
 
 

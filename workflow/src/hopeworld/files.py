@@ -159,10 +159,11 @@ def write_error_named(path: str | os.PathLike, what: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in FULL:
+        is_about = _is_about(error, Path(path))
+        if error.errno in FULL and is_about:
             problem = f"no space left on the disk while writing {what}"
             raise DiskFull(f"{path}: {problem}; free some space there and run again") from error
-        if error.errno in FORBIDDEN and _is_about(error, Path(path)):
+        if error.errno in FORBIDDEN and is_about:
             raise NotWritable(f"{path}: {_why_not(error, what)}") from error
         raise
 
@@ -177,11 +178,11 @@ def require_writable(folder: str | os.PathLike) -> None:
 
 
 def _is_about(error: OSError, path: Path) -> bool:
-    """Whether an error names no file, one in the folder of `path`, or a folder above it."""
+    """Whether an error names no file, one below the folder of `path`, or a folder above it."""
     if not isinstance(error.filename, str | os.PathLike):
         return error.filename is None
     named, folder = (Path(os.path.abspath(p)) for p in (error.filename, path.parent))
-    return named.parent == folder or named == folder or named in folder.parents
+    return named == folder or folder in named.parents or named in folder.parents
 
 
 def _why_not(error: OSError, what: str) -> str:

@@ -16,6 +16,10 @@ from typing import Any
 
 from hopeworld import records
 from hopeworld.runlog import written_to
+from hopeworld.stopping import stop_quietly_if_script
+
+# Scripts import this module first, and then what takes seconds.
+stop_quietly_if_script()
 
 RECORD = "record"
 CPU = "cpu"

@@ -3,24 +3,31 @@
     train_A 00000: 12/40 clips, 3.21 clips/s, 0:00:09 left
     train_A 00000: 40/40 clips, 3.19 clips/s, took 0:00:13
 
+A job of the workflow writes lines into its log and draws its bar on the terminal of the run, where
+jobs at the same time take turns.
+
 A rate is over all that this attempt has done, so it holds for steps that take turns (a clip, then
 a probe); what an attempt before it did counts as done and not as fast. Standard library only.
 """
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import os
 import shutil
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from typing import TextIO, TypeVar
+from typing import Any, TextIO, TypeVar
 
 SECONDS_BETWEEN_LINES = 5.0
 SECONDS_BETWEEN_BARS = 0.2
 BAR_WIDTH = 20
 
 Item = TypeVar("Item")
+
+_terminals: list[TextIO] = []
 
 
 class Progress:
@@ -35,13 +42,14 @@ class Progress:
     ):
         self._what, self._total, self._unit, self._per_unit = what, total, unit, per_unit
         self._log = sys.stderr if log is None else log
+        self._terminal = None if self._log.isatty() or not _terminals else _terminals[-1]
         self._pause_s = SECONDS_BETWEEN_BARS if self._log.isatty() else SECONDS_BETWEEN_LINES
         self.start(0)
 
     def start(self, done: int) -> None:
         """Begin to measure here; `done` is what earlier attempts have left."""
         self._before = self.done = done
-        self._began = self._spoke = time.monotonic()
+        self._began = self._spoke = self._drew = time.monotonic()
 
     @property
     def rate(self) -> float:
@@ -51,10 +59,15 @@ class Progress:
     def count(self, number: int = 1, note: str = "") -> None:
         """Add what was done; say so if the last line is old, and in any case when all is done."""
         self.done += number
-        is_end = number > 0 and self.done >= self._total
-        if is_end or time.monotonic() - self._spoke >= self._pause_s:
-            self._spoke = time.monotonic()
+        is_end, now = number > 0 and self.done >= self._total, time.monotonic()
+        if is_end or now - self._spoke >= self._pause_s:
+            self._spoke = now
             self._show(", ".join(filter(None, (self._line(is_end), note))), is_end)
+        if self._terminal and (is_end or now - self._drew >= SECONDS_BETWEEN_BARS):
+            self._drew = now
+            clear(self._terminal)
+            if not is_end:
+                self._draw(self._line(is_end), self._terminal)
 
     def say(self, words: str) -> None:
         """Write one line in any case."""
@@ -75,11 +88,14 @@ class Progress:
         """Write a line; on a terminal, one that is not kept is a bar that the next one replaces."""
         clear(self._log)
         if self._log.isatty() and not is_kept:
-            filled = round(BAR_WIDTH * self.done / max(self._total, 1))
-            bar = f"[{'#' * filled}{'.' * (BAR_WIDTH - filled)}] {line}"
-            print(bar[: _columns()], end="", file=self._log, flush=True)
+            self._draw(line, self._log)
         else:
             print(line, file=self._log, flush=True)
+
+    def _draw(self, line: str, terminal: TextIO) -> None:
+        filled = round(BAR_WIDTH * self.done / max(self._total, 1))
+        bar = f"[{'#' * filled}{'.' * (BAR_WIDTH - filled)}] {line}"
+        print(bar[: _columns(terminal)], end="", file=terminal, flush=True)
 
 
 def tracked(
@@ -92,6 +108,38 @@ def tracked(
         progress.count()
 
 
+@contextlib.contextmanager
+def bars_on(descriptor: int) -> Iterator[None]:
+    """Draw the bars of the block here as well, if it is a terminal; its lines go to their log."""
+    if not os.isatty(descriptor):
+        yield
+        return
+    with open(descriptor, "w", closefd=False) as terminal:
+        _terminals.append(terminal)
+        try:
+            yield
+        finally:
+            _terminals.remove(terminal)
+            clear(terminal)
+
+
+class Cleared:
+    """A terminal that takes a bar away before something is written; all else is the stream's."""
+
+    def __init__(self, stream: TextIO):
+        self._stream, self._begins_line = stream, True
+
+    def write(self, text: str) -> int:
+        """Write `text`, at the begin of a line where the bar was."""
+        if self._begins_line:
+            clear(self._stream)
+        self._begins_line = text.endswith("\n")
+        return self._stream.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
 def silent(words: str) -> None:
     """Say nothing: for who has nobody to tell."""
 
@@ -100,12 +148,16 @@ def clear(log: TextIO | None = None) -> None:
     """Take a bar off the terminal, so that a line can be printed there."""
     stream = sys.stderr if log is None else log
     if stream.isatty():
-        print("\r" + " " * _columns(), end="\r", file=stream, flush=True)
+        print("\r" + " " * _columns(stream), end="\r", file=stream, flush=True)
 
 
-def _columns() -> int:
+def _columns(terminal: TextIO) -> int:
     """The width of the terminal, without its last column, where some begin a new line."""
-    return shutil.get_terminal_size().columns - 1
+    try:
+        size = os.get_terminal_size(terminal.fileno())
+    except OSError:
+        size = shutil.get_terminal_size()
+    return max(size.columns, 2) - 1
 
 
 def _three_digits(value: float) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hopeworld.files import DiskFull, NotWritable, write_error_named
+from hopeworld.progress import bars_on
 from hopeworld.stopping import Stopped, stoppable
 
 LIBRARIES = tuple(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib"))
@@ -92,7 +93,8 @@ def _redirected(log: int) -> Iterator[None]:
     os.dup2(log, 1)
     os.dup2(log, 2)
     try:
-        yield
+        with bars_on(kept[1]):
+            yield
     finally:
         _flush()
         for target, descriptor in enumerate(kept, start=1):

@@ -112,8 +112,8 @@ MEMORY = {
     "name": "surprise_before, surprise_after, write_gain, gate, write_scale (the learned s), "
     "write_sum (sum of w over the tokens), eta, eta_p05, eta_p95, share_at_bounds, alpha, "
     "grad_norm, step, drift, retained_share (of the old Delta, by one empty step), lambda_max, "
-    "delta, updates, dead, loss_before and loss_after (a transition, and again with what it "
-    "taught), carry_benefit",
+    "delta, updates, dead, clipped (the gradient of a write, or of a CMS level's last update), "
+    "loss_before and loss_after (a transition, and again with what it taught), carry_benefit",
     "value": "the number",
 }
 

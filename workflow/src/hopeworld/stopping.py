@@ -1,13 +1,18 @@
-"""Being told to stop: SIGTERM and Ctrl-C end a job as an error does. Standard library only."""
+"""Being told to stop: SIGTERM, Ctrl-C and a closed terminal end a job as an error does.
+
+Standard library only.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class Stopped(BaseException):
@@ -32,12 +37,34 @@ def stoppable() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, _stop) for number in SIGNALS}
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    # A process that was started with nohup goes on.
+    heard = [number for number in SIGNALS if before[number] is not signal.SIG_IGN]
+    for number in heard:
+        signal.signal(number, _stop)
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number in heard:
+            signal.signal(number, before[number])
+
+
+def stop_quietly_if_script() -> None:
+    """In a script of the workflow, end with one line at a signal that comes while it imports.
+
+    Libraries take seconds to import; `stoppable` comes after them.
+    """
+    if not hasattr(sys.modules["__main__"], "snakemake"):
+        return
+    for number in SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _end)
+
+
+def _end(number: int, frame: object) -> None:
+    stopped = Stopped(number)
+    os.write(2, f"error: {stopped}\n".encode())
+    os._exit(stopped.status)
 
 
 def _stop(number: int, frame: object) -> None:

@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from hopeworld.adaptation.learner import Update
-from hopeworld.memory_health import problems
+from hopeworld.health import mostly_clipped, problems
 from hopeworld.models.objective import region_masks
 from hopeworld.models.predictor import Trace
 from hopeworld.schema import CENTRES, MEMORY, PROBES, STREAM
@@ -142,6 +142,8 @@ class Records:
         finite = math.isfinite
         broken = any(finite(row["persistence"]) and not finite(row["loss"]) for row in self.stream)
         found = ["diverged: a prediction is not finite"] if broken else []
+        steps = [row["clipped"] for row in self.stream if finite(row["grad_norm_pre"])]
+        found += mostly_clipped("TTA steps", float(np.mean(steps)) if steps else 0.0)
         return found + problems(pd.DataFrame(self.memory, columns=list(MEMORY)))
 
     def tables(self) -> dict[str, pd.DataFrame]:

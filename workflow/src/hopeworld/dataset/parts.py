@@ -73,7 +73,8 @@ def copy_part(
     examples: list[tuple[np.ndarray, dict[str, np.ndarray]]] = []
     videos = folder / "videos" / part.name
     videos.mkdir(parents=True)
-    with atomic(folder / "states" / f"{part.name}.h5") as path, h5py.File(path, "w") as states:
+    # In memory, because HDF5 crashes where a disk is full.
+    with h5py.File(part.name, "w", driver="core", backing_store=False) as states:
         states.attrs.update(split=part.split, domain=part.domain)
         for shard in part.shards:
             columns = read_clip_table(shard.table)
@@ -83,6 +84,10 @@ def copy_part(
                 if len(examples) < shown:
                     examples.append((frames, {name: c[row] for name, c in columns.items()}))
                 done(1)
+        states.flush()
+        image = states.id.get_file_image()
+    with atomic(folder / "states" / f"{part.name}.h5", "the states") as path:
+        path.write_bytes(image)
     return pd.concat(rows, ignore_index=True), _joined(part, examples)
 
 

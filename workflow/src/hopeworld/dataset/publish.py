@@ -101,8 +101,10 @@ def replaced(folder: Path) -> Iterator[Path]:
     try:
         yield made
         if folder.exists():
-            shutil.rmtree(folder)
+            # Whole under its name, or not there at all.
+            os.replace(folder, made.with_name(f"{made.name}.old"))
         os.replace(made, folder)
+        shutil.rmtree(made.with_name(f"{made.name}.old"), ignore_errors=True)
     finally:
         shutil.rmtree(made, ignore_errors=True)
 

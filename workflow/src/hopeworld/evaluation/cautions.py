@@ -11,11 +11,8 @@ import pandas as pd
 
 from hopeworld import files
 from hopeworld.cautions import Caution, grouped
-from hopeworld.memory_health import problems
+from hopeworld.health import mostly_clipped, problems
 from hopeworld.records import carried
-
-CLIPPED_SHARE = 0.5
-"""Where more steps than this are clipped, their size is that of the bound, not of the rate."""
 
 Pairs = Iterator[tuple[str, str]]
 
@@ -58,18 +55,16 @@ def _broken(runs: Mapping[str, Mapping[str, Any]]) -> Pairs:
 
 def _clipped_runs(runs: Mapping[str, Mapping[str, Any]]) -> Pairs:
     for name, run in runs.items():
-        if (run.get("clipped_share") or 0) > CLIPPED_SHARE:
-            yield f"more than {CLIPPED_SHARE:.0%} of the TTA steps are clipped", name
+        for problem in mostly_clipped("TTA steps", run.get("clipped_share") or 0.0):
+            yield problem, name
 
 
 def _clipped_trainings(history: pd.DataFrame, clip_norms: Mapping[str, float]) -> Pairs:
     norms = history[history["name"] == "grad_norm"]
     for (model, seed), rows in norms.groupby(["model", "seed"]):
-        if (rows["value"] > clip_norms[model]).mean() > CLIPPED_SHARE:
-            yield (
-                f"more than {CLIPPED_SHARE:.0%} of the training steps are clipped",
-                (f"{model} seed {seed}"),
-            )
+        share = (rows["value"] > clip_norms[model]).mean()
+        for problem in mostly_clipped("training steps", share):
+            yield problem, f"{model} seed {seed}"
 
 
 def _memories(memory: pd.DataFrame) -> Pairs:

@@ -23,6 +23,7 @@ from hopeworld.models.predictor import (
     require_shapes,
     standardise,
 )
+from hopeworld.progress import Progress
 from hopeworld.settings import CLIP_FRAMES, TUBELET_FRAMES, ClosedForm
 
 STEPS = CLIP_FRAMES // TUBELET_FRAMES
@@ -136,8 +137,9 @@ def fit_closed_form(settings: ClosedForm, clips: ClipDataset) -> ClosedFormPredi
 
 def mean_by_step(clips: ClipDataset) -> Float[Tensor, "T P D"]:
     """Mean standardised latent of every step and patch, summed in float64."""
-    total = torch.zeros(())
+    total, progress = torch.zeros(()), Progress("mean map", len(clips), "clips")
     for first in range(0, len(clips), CLIPS_PER_READ):
         latents = clips.latents(np.arange(first, min(first + CLIPS_PER_READ, len(clips))))
         total = total + standardise(torch.from_numpy(latents)).double().sum(0)
+        progress.count(len(latents))
     return (total / len(clips)).float()

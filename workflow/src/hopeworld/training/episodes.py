@@ -19,6 +19,7 @@ from torch import Tensor
 
 from hopeworld.features.dataset import ClipDataset
 from hopeworld.models.predictor import standardise
+from hopeworld.progress import Progress
 
 CLIPS_PER_READ = 16
 
@@ -55,10 +56,12 @@ def survey(clips: ClipDataset) -> Episodes:
         digest.update(np.ascontiguousarray(array).tobytes())
     index = group_episodes(clips.episode, clips.clip)
     total = torch.zeros(clips.mask_now.shape[2], clips.feature_width, dtype=torch.float64)
+    progress = Progress("reading the clips", len(clips), "clips")
     for start in range(0, len(clips), CLIPS_PER_READ):
         latents = clips.latents(np.arange(start, min(start + CLIPS_PER_READ, len(clips))))
         digest.update(np.ascontiguousarray(latents).reshape(-1))
         total += standardise(torch.from_numpy(latents)).double().sum(dim=(0, 1))
+        progress.count(len(latents))
     mean_map = total / (len(clips) * clips.action.shape[1])
     return Episodes(clips, index, mean_map.float(), digest.hexdigest())
 

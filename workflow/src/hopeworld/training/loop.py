@@ -16,6 +16,7 @@ import torch
 
 from hopeworld.features.dataset import ClipDataset
 from hopeworld.files import write_json
+from hopeworld.health import mostly_clipped
 from hopeworld.models import objective
 from hopeworld.models.build import build_predictor
 from hopeworld.models.predictor import Predictor, parameter_count
@@ -191,8 +192,12 @@ def _write_outputs(run: Run, job: TrainJob, data: Data, progress: Progress) -> N
     size = {"parameters": parameter_count(run.predictor)}
     write_json(outputs.gate, about | size | gate)
     progress.say(describe(gate))
-    if not gate["passed"]:
-        print(f"caution: gate not passed [{job.name}]", file=job.log, flush=True)
+    norms = [row.value for row in run.rows if row.name == "grad_norm"]
+    is_clipped = [norm > job.training.clip_norm for norm in norms]
+    cautions = [] if gate["passed"] else ["gate not passed"]
+    cautions += mostly_clipped("training steps", sum(is_clipped) / max(len(norms), 1))
+    for caution in cautions:
+        print(f"caution: {caution} [{job.name}]", file=job.log, flush=True)
 
 
 def _metadata(job: TrainJob, clips: ClipDataset, step: int) -> Metadata:

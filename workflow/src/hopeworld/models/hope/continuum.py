@@ -20,7 +20,7 @@ Axes: L layers, B batch, C width, h hidden width.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
@@ -32,19 +32,22 @@ from hopeworld.models.predictor import BadInput
 from hopeworld.settings import Hope
 
 DEAD = 1e-4
+CLIP_NORM = 1.0
 
 
 @dataclass(frozen=True)
 class ContinuumState:
     """Online state of all levels, fastest first; each tensor is stacked over the layers.
 
-    deltas, sums: [L, B, C, h] per level.   steps: norm of the last update, [L, B] per level.
+    deltas, sums: [L, B, C, h] per level.   steps, grad_norms: norm of the last update, and of
+    the mean gradient in it before the clip, [L, B] per level.
     transitions: how many z_t -> z_{t+1} have been counted since `initial`.
     """
 
     deltas: tuple[Float[Tensor, "L B C h"], ...]
     sums: tuple[Float[Tensor, "L B C h"], ...]
     steps: tuple[Float[Tensor, "L B"], ...]
+    grad_norms: tuple[Float[Tensor, "L B"], ...]
     transitions: int
 
 
@@ -55,6 +58,7 @@ class Slot:
     delta: Float[Tensor, "*L B C h"]
     total: Float[Tensor, "*L B C h"]
     step: Float[Tensor, "*L B"]
+    grad_norm: Float[Tensor, "*L B"]
 
 
 class Level(nn.Module):
@@ -113,6 +117,7 @@ def initial_continuum(settings: Hope, batch: int, like: Tensor) -> ContinuumStat
         deltas=tuple(like.new_zeros(shape) for _ in levels),
         sums=tuple(like.new_zeros(shape) for _ in levels),
         steps=tuple(like.new_zeros(shape[:2]) for _ in levels),
+        grad_norms=tuple(like.new_zeros(shape[:2]) for _ in levels),
         transitions=0,
     )
 
@@ -130,8 +135,7 @@ def require_levels(state: ContinuumState, settings: Hope, batch: int) -> None:
 
 def layer_slots(state: ContinuumState, layer: int) -> list[Slot]:
     """The slots of one layer, fastest level first."""
-    levels = zip(state.deltas, state.sums, state.steps, strict=True)
-    return [Slot(*(part[layer] for part in level)) for level in levels]
+    return [Slot(*(part[layer] for part in vars(slot).values())) for slot in _slots(state)]
 
 
 def join_slots(layers: list[list[Slot]], transitions: int) -> ContinuumState:
@@ -140,8 +144,7 @@ def join_slots(layers: list[list[Slot]], transitions: int) -> ContinuumState:
     stack = [
         [torch.stack(p) for p in zip(*(vars(s).values() for s in sl), strict=True)] for sl in levels
     ]
-    deltas, sums, steps = zip(*stack, strict=True)
-    return ContinuumState(deltas, sums, steps, transitions)
+    return ContinuumState(*zip(*stack, strict=True), transitions)
 
 
 def look_back(
@@ -152,26 +155,31 @@ def look_back(
     levels: those of any layer, for their periods and decay.
     """
     count = state.transitions + 1
-    slots = [Slot(*parts) for parts in zip(state.deltas, state.sums, state.steps, strict=True)]
     learnt = [
         advance(slot, gradient.detach(), level, count, rate)
-        for slot, gradient, level in zip(slots, gradients, levels, strict=True)
+        for slot, gradient, level in zip(_slots(state), gradients, levels, strict=True)
     ]
-    deltas, sums, steps = zip(*(vars(slot).values() for slot in learnt), strict=True)
-    return ContinuumState(deltas, sums, steps, count)
+    return ContinuumState(*zip(*(vars(slot).values() for slot in learnt), strict=True), count)
 
 
 def advance(slot: Slot, gradient: Tensor, level: Level, count: int, rate: float | Tensor) -> Slot:
     """Add a gradient; where `count` completes the level's period, make the update above."""
     total = slot.total + gradient
     if count % level.period:
-        return Slot(slot.delta, total, slot.step)
-    updated = level.decay * slot.delta - rate * clip(total / level.period)
+        return replace(slot, total=total)
+    mean = total / level.period
+    norm = gradient_norm(mean)
+    updated = level.decay * slot.delta - rate * (mean / norm.clamp_min(CLIP_NORM))
     step = (updated - slot.delta).detach().flatten(-2).norm(dim=-1)
-    return Slot(updated, torch.zeros_like(total), step)
+    return Slot(updated, torch.zeros_like(total), step, norm.detach()[..., 0, 0])
 
 
-def clip(gradient: Float[Tensor, "*L B C h"]) -> Float[Tensor, "*L B C h"]:
-    """Scale each layer's and sample's gradient to a norm of at most 1."""
-    norm = (gradient.square().sum((-1, -2), keepdim=True) + 1e-24).sqrt()
-    return gradient / norm.clamp_min(1.0)
+def gradient_norm(gradient: Float[Tensor, "*L B C h"]) -> Float[Tensor, "*L B 1 1"]:
+    """The norm of each layer's and sample's gradient, with a finite slope at zero."""
+    return (gradient.square().sum((-1, -2), keepdim=True) + 1e-24).sqrt()
+
+
+def _slots(state: ContinuumState) -> list[Slot]:
+    """Every level of all layers, fastest first."""
+    levels = zip(state.deltas, state.sums, state.steps, state.grad_norms, strict=True)
+    return [Slot(*parts) for parts in levels]

@@ -33,7 +33,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
@@ -125,6 +125,16 @@ class Memory(nn.Module):
             pairs = pairs.to(delta.dtype)
             return RULES[rule](delta, pairs, self)
 
+    def clips(
+        self, rule: str, delta: Float[Tensor, "n B H r f"], pairs: Pairs
+    ) -> Bool[Tensor, "n B H"] | None:
+        """Whether `write` bounds the norm of G; None where it has no bound."""
+        if rule == "proximal" or self.inner is None:
+            return None
+        kept = pairs.retention[..., None, None] * delta if rule == "delta" else delta
+        gradient = _gradient(kept, pairs, _weighted(pairs, self))
+        return torch.linalg.matrix_norm(gradient) > 1.0
+
 
 def proximal(delta: Tensor, pairs: Pairs, memory: Memory) -> Tensor:
     """The implicit step; see the module."""
@@ -134,7 +144,7 @@ def proximal(delta: Tensor, pairs: Pairs, memory: Memory) -> Tensor:
 def explicit(delta: Tensor, pairs: Pairs, memory: Memory) -> Tensor:
     """The rule `delta`: one gradient step from the memory that retention has left."""
     kept = pairs.retention[..., None, None] * delta
-    return kept - _gradient(kept, pairs, memory, _weighted(pairs, memory))
+    return kept - _bounded(_gradient(kept, pairs, _weighted(pairs, memory)), memory)
 
 
 def literal(delta: Tensor, pairs: Pairs, memory: Memory) -> Tensor:
@@ -143,7 +153,8 @@ def literal(delta: Tensor, pairs: Pairs, memory: Memory) -> Tensor:
     outer, weighted = initial + delta, _weighted(pairs, memory)
     answers = (pairs.phi @ outer.mT) * _inverse_norm(pairs, memory)
     kept = pairs.retention[..., None, None] * outer
-    return kept - answers.mT @ weighted - _gradient(delta, pairs, memory, weighted) - initial
+    gradient = _bounded(_gradient(delta, pairs, weighted), memory)
+    return kept - answers.mT @ weighted - gradient - initial
 
 
 RULES: dict[str, Callable[[Tensor, Pairs, Memory], Tensor]] = {
@@ -170,11 +181,13 @@ def _inverse_norm(pairs: Pairs, memory: Memory) -> Tensor:
     return torch.rsqrt((pairs.phi * pairs.phi).sum(-1, keepdim=True) + EPSILON)
 
 
-def _gradient(
-    delta: Tensor, pairs: Pairs, memory: Memory, weighted: Tensor
-) -> Float[Tensor, "n B H r f"]:
+def _gradient(delta: Tensor, pairs: Pairs, weighted: Tensor) -> Float[Tensor, "n B H r f"]:
     left = pairs.error - pairs.phi @ delta.mT
-    gradient = -left.mT @ weighted
+    return -left.mT @ weighted
+
+
+def _bounded(gradient: Tensor, memory: Memory) -> Tensor:
+    """Of an MLP's memories, scaled to a norm of at most 1."""
     if memory.inner is None:
         return gradient
     norm = (gradient.square().sum((-1, -2), keepdim=True) + EPSILON**2).sqrt()

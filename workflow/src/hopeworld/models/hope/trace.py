@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from hopeworld.models.hope.continuum import DEAD
+from hopeworld.models.hope.continuum import CLIP_NORM, DEAD
 from hopeworld.models.hope.memory import Memory, Pairs, surprise
 from hopeworld.models.predictor import Trace
 
@@ -105,6 +105,9 @@ class Diary:
         if rule != "dgd":
             nothing = replace(pairs, error=torch.zeros_like(pairs.error))
             values["retained_share"] = _norm(memory.write(rule, old, nothing)) / _norm(old)
+        clipped = memory.clips(rule, old, pairs)
+        if clipped is not None:
+            values["clipped"] = clipped
         for name, value in values.items():
             for memory_name, row in zip(names, value, strict=True):
                 self.note(memory_name, name, row)
@@ -118,7 +121,10 @@ class Diary:
             self.note(name, "drift", new[0, :, :, row].norm(dim=-1) / scale)
 
     def note_levels(self, levels: Iterable[Level], slots: Iterable[Slot], transitions: int) -> None:
-        """Size of each CMS level's delta and of its last update over the level's initial norm."""
+        """Size of each CMS level's delta and of its last update over the level's initial norm.
+
+        clipped is NaN before the first update.
+        """
         for level, slot in zip(levels, slots, strict=True):
             name, size = f"cms_{level.period}", level.outer.weight.norm()
             fired = transitions // level.period
@@ -127,6 +133,8 @@ class Diary:
             self.note(name, "step", last)
             self.note(name, "updates", torch.full_like(last, fired))
             self.note(name, "dead", (last < DEAD) & (fired > 0))
+            clipped = (slot.grad_norm > CLIP_NORM).float()
+            self.note(name, "clipped", clipped if fired else clipped * torch.nan)
 
 
 def _norm(matrix: Float[Tensor, "... r f"]) -> Float[Tensor, "..."]:
