@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import io
-import os
-import pty
 import re
-import struct
-import subprocess
 import sys
-import termios
 from pathlib import Path
 
 import pytest
+from tests.terminal import on_terminal, seen
 
 from hopeworld import progress
 from hopeworld.progress import Progress, tracked
@@ -163,26 +158,13 @@ with runlog.written_to("job.log"):
 
 def test_a_job_draws_its_bar_on_the_terminal_and_writes_lines_into_its_log(tmp_path):
     """On a real one, which is narrow: its log has no bar, and at the end nothing of it is left."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 40, 0, 0))
-    subprocess.run(
-        [sys.executable, "-c", BARS],
-        cwd=tmp_path,
-        env={"PYTHONPATH": str(SOURCE)},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=theirs,
-        check=True,
-    )
-    os.close(theirs)
-    drawn = os.read(ours, 10_000).decode().split("\r")
-    os.close(ours)
-    bars = [text for text in drawn if text.strip()]
-    assert [bar[:38] for bar in bars] == [
-        "[#######.............] job: 1/3 clips,",
-        "[#############.......] job: 2/3 clips,",
+    command, environment = [sys.executable, "-c", BARS], {"PYTHONPATH": str(SOURCE)}
+    status, written = on_terminal(command, tmp_path, 40, environment)
+    assert status == 0
+    assert [bar for bar in written.split("\r") if bar.strip()] == [
+        "[#######.............] job: 1/3 clips, ",
+        "[#############.......] job: 2/3 clips, ",
     ]
-    assert {len(text) for text in drawn} <= {0, 39}
-    assert drawn[-1] == ""
+    assert seen(written) == [""]
     (line,) = (tmp_path / "job.log").read_text().splitlines()
     assert re.fullmatch(r"job: 3/3 clips, .* clips/s, took 0:00:00", line)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from pathlib import Path
 
 import pytest
 from tests.snakemake_runs import checkout, snakemake
+from tests.terminal import on_terminal, seen
 
 from hopeworld.cautions import collected
 from hopeworld.files import read_json
@@ -81,6 +84,20 @@ def test_a_run_ends_with_the_warnings_of_its_jobs(clone):
     assert ending[1].startswith("  UserWarning: old texture (shards.py:")
     assert ending[1].endswith(f"(2: {jobs})")
     assert ending[2] == "  not locked (1: shard)"
+
+
+@pytest.mark.slow
+def test_jobs_draw_their_bars_between_the_messages_of_snakemake(clone):
+    """The screen shows every message and nothing of a bar at the end."""
+    targets = [shard("stream_1"), shard("tuning_1")]
+    overlay = ["--configfile", str(clone / "config/smoke.yaml")]
+    command = [sys.executable, "-m", "snakemake", *targets, "--cores", "2", *overlay]
+    status, written = on_terminal(command, clone)
+    assert status == 0, written
+    assert re.search(r"\r\[#+\.+\] stream_1_A 00000: \d/\d+ clips, [\d.]+ clips/s, ", written)
+    lines = seen(written)
+    assert "2 of 2 steps (100%) done" in "\n".join(lines)
+    assert [line for line in lines if "clips, " in line] == []
 
 
 @pytest.mark.slow
