@@ -170,6 +170,7 @@ IDLE_SETTINGS = [
 ]
 CODE = [
     code("a metric, `evaluation/metrics.py`", f"{PACKAGE}/evaluation/metrics.py", MEASURED),
+    code("what is warned of, `health.py`", f"{PACKAGE}/health.py", MEASURED),
     code("a figure, `figures/protocol.py`", f"{PACKAGE}/figures/protocol.py", drawn("protocol")),
     code("the style of figures", f"{PACKAGE}/figures/style.py", DRAWN | PUBLISHED),
     code("what captions say of figures", f"{PACKAGE}/figures/claims.py", LAST),

@@ -22,15 +22,18 @@ NUMBERS = FOLDER / "numbers"
 MADE_WITH = ("platform", "versions", "device")
 
 # Relative and absolute tolerance where another processor or library rounds otherwise: twice what
-# was measured with no instructions beyond SSE. The features are bfloat16, the training is 16 steps.
+# was measured between AVX-512 and AVX2, and with no instructions beyond SSE. The features are
+# bfloat16, the training is 16 steps.
 TOLERANCES = {
     "validity.json": (1e-6, 1e-9),
-    "probing/decoder.json": (6e-2, 2.5e-3),
+    "probing/decoder.json": (6e-2, 1e-2),
     "tables/contrasts.csv": (6e-2, 8e-2),
     "tables/*.csv": (6e-2, 2e-3),
 }
 # Times; a table ten times the size of all others; ratios of two numbers that are nearly zero.
 NOT_NUMBERS = ("tables/costs.csv", "tables/metrics.csv", "tables/memory_geometry.csv")
+# The best of numbers that are compared, which may be nearly equal.
+CHOICES = ("best",)
 
 
 @dataclass(frozen=True)
@@ -134,7 +137,8 @@ def _values(path: Path) -> dict[str, Any]:
     if path.suffix == ".csv":
         with path.open(newline="") as file:
             rows = enumerate(csv.DictReader(file))
-            return {f"row {i}, {name}": cell for i, row in rows for name, cell in row.items()}
+            cells = ((i, name, cell) for i, row in rows for name, cell in row.items())
+            return {f"row {i}, {name}": cell for i, name, cell in cells if name not in CHOICES}
     return dict(_leaves(json.loads(path.read_text()), ""))
 
 

@@ -78,6 +78,12 @@ def test_elsewhere_numbers_are(elsewhere, rows, line):
     assert found.differences == ([line] if line else [])
 
 
+def test_elsewhere_the_best_of_near_equals_may_be_another(elsewhere):
+    comparison.update(study("mean,best\n1.5,True\n1.5,False\n"))
+    elsewhere()
+    assert comparison.compare(study("mean,best\n1.5,False\n1.5,True\n")).differences == []
+
+
 def test_a_table_that_is_gone_is_named(elsewhere):
     results = study()
     comparison.update(results)
