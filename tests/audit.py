@@ -1,8 +1,8 @@
 """Known vulnerabilities of what this project installs: `python -m tests.audit`, or `make audit`.
 
-Asks the advisory service of PyPI, by pip-audit, about requirements.txt, requirements-dev.txt and
-all that they require, in the versions of this environment. docs/security.md explains findings by
-their identifier; those do not fail the command.
+Asks the advisory service of PyPI, by pip-audit, about the requirements files and all that they
+require, in the versions of this environment; what is not installed here is named, not asked about.
+docs/security.md explains findings by their identifier; those do not fail the command.
 
 Exit status: 0 nothing unexplained is known, 1 a finding, 3 the service did not answer for all.
 """
@@ -20,20 +20,21 @@ from pathlib import Path
 from typing import Any
 
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 TOOL = "pip-audit==2.10.1"
-FILES = ("requirements.txt", "requirements-dev.txt")
+FILES = ("requirements.txt", "requirements-dev.txt", "benchmarks/requirements.txt")
 EXPLAINED = re.compile(r"\b(?:PYSEC-\d+-\d+|GHSA(?:-\w{4}){3}|CVE-\d+-\d+)\b")
 FOUND, UNKNOWN = 1, 3
 
 
 def main() -> int:
     """Ask about every package and print what is known; return the exit status."""
-    packages = sorted(closure(named()))
+    packages, absent = closure(named())
     report, problem = ask(packages)
     explained = set(EXPLAINED.findall((ROOT / "docs" / "security.md").read_text()))
-    lines, status = verdict(packages, report, problem, explained)
+    lines, status = verdict((packages, absent), report, problem, explained)
     print("\n".join(lines))
     return status
 
@@ -44,22 +45,25 @@ def named() -> list[str]:
     return [line.split("==")[0] for line in lines if "==" in line]
 
 
-def closure(names: list[str]) -> set[str]:
-    """`name==version` of the installed packages among `names` and what they require."""
+def closure(names: list[str]) -> tuple[list[str], list[str]]:
+    """Of `names` and what they require: `name==version` of the installed, names of the others."""
     found: dict[str, str] = {}
-    while names:
-        name = names.pop().lower().replace("_", "-")
-        try:
-            package = None if name in found else importlib.metadata.distribution(name)
-        except importlib.metadata.PackageNotFoundError:
+    absent: set[str] = set()
+    pending = list(names)
+    while pending:
+        name = canonicalize_name(pending.pop())
+        if name in found:
             continue
-        if package is None:
+        try:
+            package = importlib.metadata.distribution(name)
+        except importlib.metadata.PackageNotFoundError:
+            absent.add(name)
             continue
         # What follows a plus names a build, not a version that advisories know.
         found[name] = package.version.split("+")[0]
         needed = map(Requirement, package.requires or ())
-        names += [one.name for one in needed if not one.marker or one.marker.evaluate()]
-    return {f"{name}=={version}" for name, version in found.items()}
+        pending += [one.name for one in needed if not one.marker or one.marker.evaluate()]
+    return sorted(f"{name}=={version}" for name, version in found.items()), sorted(absent)
 
 
 def ask(packages: list[str]) -> tuple[dict[str, Any] | None, str]:
@@ -92,9 +96,12 @@ def tool() -> Path:
 
 
 def verdict(
-    packages: list[str], report: dict[str, Any] | None, problem: str, explained: set[str]
+    packages: tuple[list[str], list[str]],
+    report: dict[str, Any] | None,
+    problem: str,
+    explained: set[str],
 ) -> tuple[list[str], int]:
-    """The lines to print and the exit status of one report."""
+    """The lines to print and the exit status of one report; packages: as `closure` tells them."""
     if report is None:
         return [
             f"audit: the advisory service cannot be asked: {problem}; nothing is known"
@@ -111,12 +118,15 @@ def verdict(
             name = f"{package['name']} {package['version']}"
             lines.append(f"audit: {name}: {one['id']}, fixed in {fixed}: {said}")
     silent = [one["name"] for one in report["dependencies"] if "skip_reason" in one]
-    asked = len(packages) - len(silent)
-    lines.append(f"audit: the advisory service answered for {asked} of {len(packages)} packages")
+    installed, absent = packages
+    count = f"{len(installed) - len(silent)} of {len(installed) + len(absent)}"
+    lines.append(f"audit: the advisory service answered for {count} packages")
     if silent:
         names = ", ".join(silent[:8]) + ", ..." * (len(silent) > 8)
         lines.append(f"audit: nothing is known of {names}; ask again with a network")
-    return lines, FOUND if found else UNKNOWN if silent else 0
+    if absent:
+        lines.append(f"audit: not installed, so not asked about: {', '.join(absent)}; install them")
+    return lines, FOUND if found else UNKNOWN if silent or absent else 0
 
 
 if __name__ == "__main__":

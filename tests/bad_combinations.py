@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
@@ -24,6 +24,13 @@ VIT = (*METHODS, "vit_tta")
 FORMULA = (*METHODS, "mean_map")
 
 
+class Wrong(NamedTuple):
+    """A value of a key, and the part of it that the error shows."""
+
+    value: Any
+    shown: Any
+
+
 def _number(low: int, high: int) -> st.SearchStrategy[int]:
     return st.integers(low, high)
 
@@ -36,11 +43,12 @@ def _unknown() -> st.SearchStrategy[str]:
     return st.sampled_from(["hoppe", "vit_frozn", "nobody", "", "A B", "ünï", "main2"])
 
 
-def _listed(strategy: st.SearchStrategy) -> st.SearchStrategy[list]:
-    return strategy.map(lambda one: [one])
+def _listed(strategy: st.SearchStrategy) -> st.SearchStrategy[Wrong]:
+    return strategy.map(lambda one: Wrong([one], one))
 
 
-# The key that is wrong → what is wrong there, for the default study and the overlays alike.
+# The key that is wrong → what is wrong there, for the default study and the overlays alike. A value
+# that is no `Wrong` is shown whole.
 ALONE: dict[Path, st.SearchStrategy[Any]] = {
     ("study",): st.sampled_from(["", "a/b", "..", "-x", "a b", "ü", "x" * 61, "a\nb"]),
     ("seeds",): st.sampled_from([[], [0, 0], [1, 2, 1]]),
@@ -49,7 +57,9 @@ ALONE: dict[Path, st.SearchStrategy[Any]] = {
     ("simulation", "step_hz"): _no_multiple(12, 13, 2000),
     ("simulation", "onset_frames"): _listed(st.sampled_from([2, 4, 14, 15, 100])),
     ("camera", "image_px"): _no_multiple(16, 33, 600),
-    ("camera", "eye_m"): st.sampled_from([[0.0, 0.0, 3.0], [0.0, 1.0, 0.0], [1.0, 1.0, -2.0]]),
+    ("camera", "eye_m"): st.sampled_from(
+        [Wrong(list(eye), eye) for eye in [(0.0, 0.0, 3.0), (0.0, 1.0, 0.0), (1.0, 1.0, -2.0)]]
+    ),
     ("splits", "train", "a"): _no_multiple(4, 1, 500),
     ("splits", "probe", "b"): st.sampled_from([0, 1, 3, 7]),
     ("splits", "stream_2", "b"): st.sampled_from([0, 2, 5]),
@@ -67,9 +77,15 @@ ALONE: dict[Path, st.SearchStrategy[Any]] = {
     ("training", "match"): _unknown().filter(bool),
     ("training", "episodes_per_batch"): _number(5000, 10**6),
     ("adaptation", "contestants"): st.one_of(_listed(_unknown()), st.just(["hope", "hope"])),
-    ("adaptation", "runs"): st.sampled_from([["placebo"], ["main", "main"], ["main", "plcebo"]]),
-    (*MAIN, "domains"): st.sampled_from([["A", "A", "A"], ["B", "A", "B"], ["A", "ice", "A"]]),
-    (*MAIN, "clips"): st.sampled_from([[4, 4], [4, 4, 4, 4], [4, 4000, 4], [4, 6, 4]]),
+    ("adaptation", "runs"): st.sampled_from(
+        [["placebo"], ["main", "main"], Wrong(["main", "plcebo"], "plcebo")]
+    ),
+    (*MAIN, "domains"): st.sampled_from(
+        [["A", "A", "A"], ["B", "A", "B"], Wrong(["A", "ice", "A"], "ice")]
+    ),
+    (*MAIN, "clips"): st.sampled_from(
+        [[4, 4], [4, 4, 4, 4], Wrong([4, 4000, 4], 4000), Wrong([4, 6, 4], 6)]
+    ),
     (*STREAMS, "return", "contestants"): _listed(_unknown()),
     (*HOPE, "model"): _unknown(),
     (*HOPE, "twin"): st.one_of(_unknown(), st.sampled_from(["hope", "vit_frozen", "vit_tta"])),
@@ -82,40 +98,49 @@ ALONE: dict[Path, st.SearchStrategy[Any]] = {
     ("verdict", "rule", "superior"): st.just([]),
 }
 TUNING = ("adaptation", "tuning")
-# What needs more than one key, with the key that the error names.
-TOGETHER: list[tuple[Path, dict[Path, Any]]] = [
-    (("adaptation", "rates"), {("adaptation", "rates"): "tuned", TUNING: {}}),
-    (TUNING, {TUNING: {"vit_tta": [1e-3], "hope": [1.0, 2.0]}}),
-    ((*TUNING, "vit_tta"), {TUNING: {"vit_tta": [1e-3, 1e-3]}}),
-    ((*TUNING, "vit_tta"), {TUNING: {"vit_tta": [1e-3, 1e7]}}),
-    ((*TUNING, "vit_frozen"), {TUNING: {"vit_frozen": [1e-3]}}),
-    ((*TUNING, "nobody"), {TUNING: {"nobody": [1e-3]}}),
-    (("adaptation", "tuning_seeds"), {("adaptation", "tuning_seeds"): [99]}),
-    (("splits", "leakage", "b"), {("splits", "leakage"): {"a": 40, "b": 44}}),
-    (("splits", "leakage", "a"), {("splits", "leakage"): {"a": 4, "b": 4}}),
-    (("splits", "train", "b"), {("training", "domains"): ["B"], ("splits", "train", "b"): 0}),
-    (("verdict", "seeds"), {("verdict", "enabled"): True, ("verdict", "seeds"): 99}),
-    (("verdict", "baseline"), {("verdict", "enabled"): True, ("verdict", "baseline"): "hope"}),
-    (("variants",), {("variants", "mean_map"): {"of": "hope", "model": {}, "training": {}}}),
-    (("variants", "one", "model", "depths"), {("variants", "one"): {"depths": 3}}),
-    (("variants", "one", "model", "gate"), {("variants", "one"): {"gate": False}}),
-    (("variants", "one", "model", "heads"), {("variants", "one"): {"heads": 0}}),
+# What needs more than one key, with the key and the value that the error names.
+TOGETHER: list[tuple[Path, dict[Path, Any], Any]] = [
+    (("adaptation", "rates"), {("adaptation", "rates"): "tuned", TUNING: {}}, "tuned"),
+    (TUNING, {TUNING: {"vit_tta": [1e-3], "hope": [1.0, 2.0]}}, {"vit_tta": 1, "hope": 2}),
+    ((*TUNING, "vit_tta"), {TUNING: {"vit_tta": [1e-3, 1e-3]}}, [1e-3, 1e-3]),
+    ((*TUNING, "vit_tta"), {TUNING: {"vit_tta": [1e-3, 1e7]}}, 1e7),
+    ((*TUNING, "vit_frozen"), {TUNING: {"vit_frozen": [1e-3]}}, [1e-3]),
+    ((*TUNING, "nobody"), {TUNING: {"nobody": [1e-3]}}, [1e-3]),
+    (("adaptation", "tuning_seeds"), {("adaptation", "tuning_seeds"): [99]}, [99]),
+    (("splits", "leakage", "b"), {("splits", "leakage"): {"a": 40, "b": 44}}, 44),
+    (("splits", "leakage", "a"), {("splits", "leakage"): {"a": 4, "b": 4}}, 4),
+    (("splits", "train", "b"), {("training", "domains"): ["B"], ("splits", "train", "b"): 0}, 0),
+    (("verdict", "seeds"), {("verdict", "enabled"): True, ("verdict", "seeds"): 99}, 99),
+    (
+        ("verdict", "baseline"),
+        {("verdict", "enabled"): True, ("verdict", "baseline"): "hope"},
+        "hope",
+    ),
+    (
+        ("variants",),
+        {("variants", "mean_map"): {"of": "hope", "model": {}, "training": {}}},
+        "mean_map",
+    ),
+    (("variants", "one", "model", "depths"), {("variants", "one"): {"depths": 3}}, 3),
+    (("variants", "one", "model", "gate"), {("variants", "one"): {"gate": False}}, False),
+    (("variants", "one", "model", "heads"), {("variants", "one"): {"heads": 0}}, 0),
 ]
 
 
 @st.composite
 def combinations(draw) -> Bad:
     """A configuration whose keys are possible, one by one."""
-    config = BASES[0]
     if draw(st.integers(0, 2)):
         path = draw(st.sampled_from(sorted(ALONE)))
-        changes = {path: draw(ALONE[path])}
+        drawn = draw(ALONE[path])
+        value, shown = drawn if isinstance(drawn, Wrong) else (drawn, drawn)
+        changes = {path: value}
     else:
-        path, changes = draw(st.sampled_from(TOGETHER))
+        path, changes, shown = draw(st.sampled_from(TOGETHER))
         if path[:3] == ("variants", "one", "model"):
             model = changes["variants", "one"]
             changes = {("variants", "one"): {"of": "hope", "model": model, "training": {}}}
-    return Bad(edited(config, changes), ".".join(path), "combination")
+    return Bad(edited(BASES[0], changes), ".".join(path), "combination", shown)
 
 
 BAD = st.one_of(

@@ -1,4 +1,4 @@
-"""Configurations that are wrong in one thing, with the key that the error must name."""
+"""Configurations that are wrong in one thing, with the key and value that the error must name."""
 
 from __future__ import annotations
 
@@ -36,11 +36,12 @@ FREE |= {("simulation", "severities"), ("variants",)}
 
 
 class Bad(NamedTuple):
-    """A wrong configuration, the dotted key that it is wrong in, and what kind of wrong it is."""
+    """A wrong configuration, the dotted key that it is wrong in, the value there, and the kind."""
 
     config: dict[str, Any]
     key: str
     kind: str
+    value: Any
 
 
 def values_of(leaf: Leaf) -> list[Any]:
@@ -86,7 +87,17 @@ def broken_values(draw) -> Bad:
     config = draw(st.sampled_from(BASES))
     leaf = draw(st.sampled_from([leaf for leaf in leaves(config) if values_of(leaf)]))
     value = draw(st.sampled_from(values_of(leaf)))
-    return Bad(edited(config, {leaf.path: value}), ".".join(leaf.path), "value")
+    shown = _item(value) if _is_open_list(leaf) else value
+    return Bad(edited(config, {leaf.path: value}), ".".join(leaf.path), "value", shown)
+
+
+def _is_open_list(leaf: Leaf) -> bool:
+    return typing.get_origin(leaf.kind) is tuple and typing.get_args(leaf.kind)[-1] is Ellipsis
+
+
+def _item(value: Any) -> Any:
+    """What is wrong about a list of any length that is wrong: its one item, if it has one."""
+    return value[0] if isinstance(value, list) and value else value
 
 
 def _required(config: dict[str, Any]) -> list[Path]:
@@ -101,7 +112,7 @@ def missing_keys(draw) -> Bad:
     """A configuration without one key or section."""
     config = draw(st.sampled_from(BASES))
     path = draw(st.sampled_from(_required(config)))
-    return Bad(edited(config, {path: REMOVED}), ".".join(path), "missing")
+    return Bad(edited(config, {path: REMOVED}), ".".join(path), "missing", None)
 
 
 @st.composite
@@ -114,7 +125,9 @@ def misspelt_keys(draw) -> Bad:
     spelt = draw(st.sampled_from([name[:place] + end, f"{name[: place + 1]}{name[place]}{end}"]))
     wrong = (*path[:-1], spelt)
     changed = edited(config, {path: REMOVED, wrong: at(config, path)})
-    return Bad(changed, ".".join(wrong), f"misspelt {name}")
+    # Splits are a mapping by name, where the name itself is wrong.
+    shown = spelt if path[:-1] == ("splits",) else at(config, path)
+    return Bad(changed, ".".join(wrong), f"misspelt {name}", shown)
 
 
 @st.composite
@@ -123,7 +136,7 @@ def broken_sections(draw) -> Bad:
     config = draw(st.sampled_from(BASES))
     path = draw(st.sampled_from(sections(config)))
     value = draw(st.sampled_from([None, 3, 0.5, [], ["a"], "text", ODD, True, math.nan]))
-    return Bad(edited(config, {path: value}), ".".join(path), "section")
+    return Bad(edited(config, {path: value}), ".".join(path), "section", value)
 
 
 @st.composite
@@ -133,4 +146,4 @@ def bad_names(draw) -> Bad:
     path = draw(st.sampled_from(sorted(path for path in FREE if at(config, path))))
     name = draw(st.sampled_from(NAMES))
     value = next(iter(at(config, path).values()))
-    return Bad(edited(config, {(*path, name): value}), ".".join(path), "name")
+    return Bad(edited(config, {(*path, name): value}), ".".join(path), "name", name)

@@ -23,6 +23,7 @@ KEYS = {
     *("mlp_ratio", "memory_ratio", "domains", "match", "episodes_per_batch"),
     *("warmup_share", "decay_share", "contestants", "runs", "rates", "tuning_seeds"),
     *("methods", "enabled", "candidate", "baseline", "shapes", "held_out_shapes"),
+    *("force_n", "out_of_range_force_n"),
 }
 
 
@@ -67,15 +68,19 @@ def _physics(draw) -> dict[Path, Any]:
     hz = draw(st.sampled_from([6, 10, 12, 24]))
     onsets = st.lists(st.sampled_from(range(1, 14, 2)), min_size=1, max_size=3)
     friction, mass = draw(st.floats(0.01, 0.4)), draw(st.floats(0.01, 0.8))
-    shapes = ["box", "slab", "cylinder", "disc", "hexprism"]
+    shapes = draw(st.permutations(["box", "slab", "cylinder", "disc", "hexprism"]))
+    cut = draw(st.integers(1, 4))
+    low, middle, high = sorted(draw(st.tuples(*[st.floats(0.1, 100)] * 3)))
     x, y, z = draw(st.floats(-5, -0.1)), draw(st.floats(-5, 5)), draw(st.floats(0.1, 9))
     return {
         ("simulation", "frame_hz"): hz,
         ("simulation", "step_hz"): hz * draw(st.integers(1, 100)),
         ("simulation", "onset_frames"): draw(onsets),
         ("simulation", "domain_b"): {"friction_scale": friction, "mass_scale": mass},
-        ("appearance", "shapes"): draw(_some(shapes)),
-        ("appearance", "held_out_shapes"): draw(_some(shapes)),
+        ("simulation", "force_n"): [low, middle],
+        ("simulation", "out_of_range_force_n"): [middle, high],
+        ("appearance", "shapes"): shapes[:cut],
+        ("appearance", "held_out_shapes"): shapes[cut:],
         ("camera", "image_px"): 16 * draw(st.integers(2, 24)),
         ("camera", "eye_m"): [x, y, z],
     }

@@ -152,6 +152,8 @@ SETTINGS = [
     settings("encoder.seed", "1", ENCODED),
     settings("simulation.domain_b.mass_scale", "0.75", EVERYTHING),
     settings("appearance.checker_m", "0.5", EVERYTHING),
+    settings("simulation.out_of_range_force_n", "[14.0, 18.0]", EVERYTHING),
+    settings("appearance.held_out_shapes", "[box]", EVERYTHING),
     settings("seeds", f"{[*SEEDS, 77]}", ONE_MORE_SEED),
     settings("orders", f"{[*CONFIG['orders'], 77]}", ADAPTED),
     settings("splits.tuning_1.a", "12", PUBLISHED | {"simulate_clips": 1, "validate_clips": 1}),
@@ -183,6 +185,11 @@ CODE = [
 ]
 FILES = [
     Edit("a caption, `report/gate.rst`", LAST, change=added("workflow/report/gate.rst", "More.\n")),
+    Edit(
+        "what captions say, `captions.smk`",
+        LAST,
+        change=added("workflow/rules/captions.smk", "# Why.\n"),
+    ),
     Edit("`LICENSE`", PUBLISHED, change=added("LICENSE", "More.\n")),
     Edit(
         "a figure removed", drawn("horizon"), change=removed("results/default/figures/horizon.pdf")

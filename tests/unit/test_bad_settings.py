@@ -44,6 +44,16 @@ def refusal(config: dict) -> str:
     return str(caught.value)
 
 
+def shown(value: object) -> str:
+    """A value as an error writes it."""
+    return FORM.fullmatch(str(SettingsError("key", value, "wrong", "give another")))["value"]
+
+
+@pytest.mark.parametrize("value", [None, True, 3, -0.5, "a b", "", [0, 0], {"a": [1]}, ("x", 1.0)])
+def test_a_short_value_is_shown_as_it_is(value):
+    assert shown(value) == repr(value)
+
+
 @settings(max_examples=1000)
 @given(BAD)
 def test_a_wrong_configuration_is_one_line_with_key_value_and_remedy(bad: Bad):
@@ -55,6 +65,7 @@ def test_a_wrong_configuration_is_one_line_with_key_value_and_remedy(bad: Bad):
     assert len(line) < 600, line
     assert found["key"].startswith(bad.key), (bad.key, line)
     assert len(found["value"]) <= 101
+    assert found["value"] == shown(bad.value), line
     assert found["remedy"].split()[0] in VERBS, line
     if bad.kind.startswith("misspelt"):
         assert found["remedy"].startswith(f"use {bad.kind.split()[1]}"), line

@@ -213,6 +213,12 @@ def test_a_number_out_of_range_is_refused(bound, distance, upwards):
         (("camera", "image_px"), 100, "multiple of 16"),
         (("camera", "eye_m"), [0.0, 1.0, -1.0], "lift z"),
         (("camera", "eye_m"), [0.0, 0.0, 3.0], "move the eye aside"),
+        (("simulation", "out_of_range_force_n"), [13.0, 17.0], "beside simulation.force_n"),
+        (("appearance", "held_out_shapes"), ["hexprism", "cylinder"], "shapes has not"),
+        (("appearance", "shapes"), ["box", "box"], "each name once"),
+        (("simulation", "frame_hz"), "5/s", "give a whole number"),
+        (("appearance", "checker_m"), "5in", "give a number"),
+        (("training", "learning_rate"), "3e-4", "with a point"),
         (("training", "decay_share"), 0.99, "add up to 1"),
         (("splits", "train"), {"a": 254, "b": 0}, "multiple of simulation.episode_clips"),
         (("splits", "probe"), {"a": 0, "b": 16}, "the study needs them"),
@@ -389,6 +395,13 @@ def test_a_verdict_needs_its_seeds_orders_contestants_and_placebo():
     config["adaptation"]["streams"] = copy.deepcopy(DEFAULT["adaptation"]["streams"])
     config["adaptation"]["streams"]["placebo"]["contestants"] = []
     with pytest.raises(SettingsError, match=r"verdict\.baseline = 'vit_tta': does not run"):
+        checks.parse(config)
+
+
+def test_a_placebo_of_a_verdict_has_no_change_in_it():
+    config = copy.deepcopy(verdict_study())
+    config["adaptation"]["streams"]["placebo"]["domains"] = ["A", "B", "A"]
+    with pytest.raises(SettingsError, match="a placebo with a change; write A in every phase"):
         checks.parse(config)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 from tests.reproduce.comparison import FOLDER, NUMBERS, compare
@@ -16,8 +18,22 @@ from hopeworld.commands.record import READERS, carried_by
 
 pytestmark = pytest.mark.slow
 
-# JSON that is data alone, and what a data set holds for its own readers.
+# Of the JSON, what has room for a record beside its data; the rest has readers that take every key.
+JSON_WITH_RECORD = {"metrics.json", "verdict.json", "cautions.json"}
+# Other data alone, and what a data set holds for its own readers.
 CARRY_NONE = (".json", ".mp4", ".gif", ".csv", ".tex", ".html", ".md", ".yaml", ".cff", "")
+# Sections of the settings that a rule is given as they are.
+WHOLE_SECTIONS = {
+    "simulate_clips": ("appearance", "camera"),
+    "validate_clips": ("simulation",),
+    "encode_clips": ("encoder",),
+    "train_predictor": ("training",),
+    "adapt_stream": ("orders",),
+    "summarise_study": ("seeds", "orders"),
+    "draw_online_loss": ("figures", "evaluation"),
+}
+# A formula has no seed: every seed of the study gets the same one.
+SEEDLESS = {"fit_closed_form"}
 
 
 @pytest.fixture(scope="module")
@@ -43,21 +59,47 @@ def test_every_file_with_room_for_it_carries_its_record(smoke, known):
         own = {name: value for name, value in record.items() if name != "outputs"}
         for name in record["outputs"]:
             path = smoke.results / name
-            if path.suffix in READERS and not name.startswith("dataset/"):
-                assert carried_by(path) == own or path.suffix == ".json", name
+            if name in JSON_WITH_RECORD or (has_room(path) and not name.startswith("dataset/")):
+                assert carried_by(path) == own, name
             else:
                 assert path.suffix in (*CARRY_NONE, ".h5", ".png", ".parquet"), name
-    for name in ("metrics.json", "verdict.json", "dataset/clips.parquet"):
-        assert carried_by(smoke.results / name)["params"]["code"]
+    assert set(records.owners(known)) >= JSON_WITH_RECORD
+    assert carried_by(smoke.results / "dataset/clips.parquet")["params"]["code"]
 
 
-def test_records_hold_settings_code_seed_versions_and_device(smoke, known):
-    record = known["records/train_predictor/hope_seed0.json"]
-    assert record["params"]["seed"] == 0
-    assert record["params"]["training"]["steps"] == 16
-    assert len(record["params"]["code"]) == 64
-    assert record["versions"]["torch"]
-    assert record["device"] == "cpu"
+def has_room(path: Path) -> bool:
+    """Whether every file of this kind carries its record."""
+    return path.suffix in READERS and path.suffix != ".json"
+
+
+def test_every_record_holds_code_versions_and_device(known):
+    versions = records.versions()
+    assert {"python", "torch", "numpy"} <= set(versions)
+    for name, record in known.items():
+        assert re.fullmatch(r"[0-9a-f]{64}", record["params"]["code"]), name
+        assert record["versions"] == versions, name
+        assert record["device"] == "cpu", name
+        assert all(record["platform"][key] for key in ("system", "processor")), name
+
+
+def test_every_record_of_a_job_with_a_seed_holds_it(known):
+    seeded = {n: record for n, record in known.items() if "seed" in record["wildcards"]}
+    rules = {record["rule"] for record in seeded.values()}
+    assert {"train_predictor", "adapt_stream", "tune_method", "analyse_memory"} <= rules
+    for name, record in seeded.items():
+        if record["rule"] not in SEEDLESS:
+            assert record["params"]["seed"] == int(record["wildcards"]["seed"]), name
+
+
+def test_records_hold_the_settings_of_the_study(smoke, known):
+    settings = json.loads((smoke.results / "settings.json").read_text())
+    assert set(WHOLE_SECTIONS) <= {record["rule"] for record in known.values()}
+    for name, record in known.items():
+        for section in WHOLE_SECTIONS.get(record["rule"], ()):
+            assert record["params"][section] == settings[section], (name, section)
+
+
+def test_no_record_says_where_it_was_made(smoke, known):
     text = json.dumps(list(known.values()))
     assert str(smoke.folder) not in text
     assert str(smoke.clone) not in text

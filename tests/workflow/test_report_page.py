@@ -11,11 +11,20 @@ from dataclasses import dataclass, field
 
 import pytest
 from tests import system_packages
-from tests.snakemake_runs import FIGURES
+from tests.snakemake_runs import FIGURES, ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 FIGURE_NAMES = sorted(rule.removeprefix("draw_").replace("_", " ") for rule in FIGURES)
-TABLE_NAMES = ["contrasts and verdict", "T1 final losses", "T2 metrics", "T3 costs"]
+# With the file of the caption.
+TABLES = {
+    "contrasts and verdict": "verdict",
+    "T1 final losses": "final_losses",
+    "T2 metrics": "metrics",
+    "T3 costs": "costs",
+}
+GATE = {"gate of every training": "gate"}
+# What is not the same in every study, and what docutils takes for markup.
+CHANGING = re.compile(r"\{% (if|for) .*?\{% end\1 %\}|\{\{.*?\}\}|\{%.*?%\}|[`*|\\]", re.DOTALL)
 SECTIONS = ["The question", "What was found", "Gate", "Warnings", "Study", "Provenance"]
 WINDOW = {"width": 1400, "height": 900}
 # What Snakemake's own page says of the style sheet and of the library of plots that it carries.
@@ -106,6 +115,27 @@ def is_prose(text: str) -> bool:
     return len(text) > 80 and not re.search(marks, text)
 
 
+def own_words(name: str) -> str:
+    """The longest run of words that a caption's file gives to every study."""
+    text = (ROOT / "workflow" / "report" / f"{name}.rst").read_text()
+    runs = (" ".join(run.split()) for run in CHANGING.sub("\0", text).split("\0"))
+    return max(runs, key=len)
+
+
+def is_caption(text: str, name: str) -> bool:
+    """Whether a text is prose, and that of one file of `workflow/report/`."""
+    return is_prose(text) and own_words(name) in " ".join(text.split())
+
+
+def test_no_two_captions_have_the_same_words():
+    names = sorted(path.stem for path in (ROOT / "workflow" / "report").glob("*.rst"))
+    for name in names:
+        assert len(own_words(name)) > 40, name
+        texts = {n: (ROOT / "workflow" / "report" / f"{n}.rst").read_text() for n in names}
+        holders = [n for n, text in texts.items() if own_words(name) in " ".join(text.split())]
+        assert holders == [name]
+
+
 def test_a_mark_of_a_broken_caption_is_found():
     whole = (
         "Mean object loss in B, mean over the clips of each phase, on a copy of the state, 0.05."
@@ -160,7 +190,7 @@ def test_every_figure_is_drawn_and_has_its_caption(seen):
         image = seen.page.locator("img[src^='data:image/png']")
         image.wait_for()
         assert image.evaluate("image => image.decode().then(() => image.naturalWidth)") > 300
-        assert is_prose(seen.caption(name)), name
+        assert is_caption(seen.caption(name), name.replace(" ", "_")), name
     assert image.bounding_box()["y"] >= 0
 
 
@@ -174,16 +204,16 @@ def test_every_figure_is_there_as_a_vector_graphic(seen):
 
 
 def test_every_table_can_be_downloaded_and_has_its_caption(seen, smoke):
-    for category, names in (("1 Gate", ["gate of every training"]), ("3 Tables", TABLE_NAMES)):
+    for category, names in (("1 Gate", GATE), ("3 Tables", TABLES)):
         seen.open(category)
         assert sorted(seen.names()) == sorted(names)
-        for name in names:
+        for name, caption in names.items():
             link = seen.row(name).nth(0)
             file = smoke.results / "tables" / link.get_attribute("download")
             with seen.page.expect_download() as download:
                 link.click()
             assert download.value.path().read_bytes() == file.read_bytes()
-            assert is_prose(seen.caption(name)), name
+            assert is_caption(seen.caption(name), caption), name
 
 
 def test_the_data_set_is_shown(seen):
@@ -192,7 +222,7 @@ def test_the_data_set_is_shown(seen):
     seen.row("probe_B").nth(0).click()
     image = seen.page.locator("img[src^='data:image/png']")
     assert image.evaluate("image => image.decode().then(() => image.naturalWidth)") > 300
-    assert is_prose(seen.caption("probe_B"))
+    assert is_caption(seen.caption("probe_B"), "dataset")
 
 
 def test_what_was_found_is_on_the_first_page(seen, smoke):

@@ -44,8 +44,10 @@ def counted(count, word):
 
 
 def captions_hash():
-    """A digest of captions and style: an edit of one writes the report again."""
-    captions = sorted((ROOT / "workflow" / "report").glob("*.*"))
+    """A digest of captions, style and what stands in them: an edit writes the report again."""
+    workflow_folder = ROOT / "workflow"
+    captions = sorted((workflow_folder / "report").glob("*.*"))
+    captions.append(workflow_folder / "rules" / "captions.smk")
     return hashlib.sha256(b"\0".join(path.read_bytes() for path in captions)).hexdigest()
 
 

@@ -23,6 +23,12 @@ def section(name, only=None, **unused):
     return whole if only is None else {key: whole[key] for key in only}
 
 
+def encoder_section(**changed):
+    """The settings of the encoder; the seed is that of random weights and of no others."""
+    unused = {} if study.encoder.weights == "random" else {"seed": 0}
+    return section("encoder") | unused | changed
+
+
 def model_kind(wildcards):
     """What the job's predictor is: vit_ac or hope."""
     return settings.model_kind(study, wildcards.model)
@@ -99,6 +105,6 @@ def code_of(rule, model=None):
         kind = settings.model_kind(study, model)
         needed = closure(PREDICTORS[kind]) if kind in PREDICTORS else ()
         others = [other for other in PREDICTORS.values() if other not in needed]
-        # What such a job warns of stands in its log alone; the summary asks again.
+        # What such a job warns of stands in its log alone; the summary of runs asks again.
         others.append("hopeworld.health")
     return fingerprint(ROOT / "workflow" / "scripts" / f"{rule}.py", without=others)

@@ -68,7 +68,7 @@ rule summarise_study:
         streams=stream_plans(),
         kinds=predictor_kinds(),
         oracles=trained_on_b(),
-        encoder=section("encoder"),
+        encoder=encoder_section(),
         evaluation=section("evaluation", rolling_clips=1),
         verdict=section("verdict", only=RUN_RULES),
         episode_clips=study.simulation.episode_clips,

@@ -48,7 +48,7 @@ rule encode_clips:
         gpu=GPU,
         disk_mb=feature_mb(),
     params:
-        encoder=section("encoder"),
+        encoder=encoder_section(),
         image_px=study.camera.image_px,
         steps=CLIP_FRAMES // TUBELET_FRAMES,
         code=lambda wildcards: code_of("encode_clips"),

@@ -15,7 +15,7 @@ use rule encode_clips as encode_leakage with:
     benchmark:
         benchmark_of("encode_leakage/{mode}_{domain}_{shard}")
     params:
-        encoder=lambda wildcards: section("encoder") | {"mode": wildcards.mode},
+        encoder=lambda wildcards: encoder_section(mode=wildcards.mode),
         steps=latents_at_rest(),
     message:
         "Encode clips leakage {wildcards.domain} by {wildcards.mode}, shard {wildcards.shard}"

@@ -109,10 +109,25 @@ def _check_space(study: Study) -> None:
         raise SettingsError("camera.eye_m", study.camera.eye_m, "straight above target_m", remedy)
     if not study.appearance.shapes:
         raise SettingsError("appearance.shapes", [], "empty", "name at least one shape")
+    _check_generalisation(study)
     needed = study.splits.get("held_out")
     if needed and needed.a + needed.b and not study.appearance.held_out_shapes:
         remedy = "name the shapes that only this split shows"
         raise SettingsError("appearance.held_out_shapes", [], "empty", remedy)
+
+
+def _check_generalisation(study: Study) -> None:
+    """What two splits are there to show is not in the others."""
+    appearance, simulation = study.appearance, study.simulation
+    known = [shape for shape in appearance.held_out_shapes if shape in appearance.shapes]
+    if known:
+        remedy = "name shapes that appearance.shapes has not"
+        raise SettingsError("appearance.held_out_shapes", known[0], "not held out", remedy)
+    (low, high), (other_low, other_high) = simulation.force_n, simulation.out_of_range_force_n
+    if other_low < high and low < other_high:
+        remedy = f"give a range beside simulation.force_n = {[low, high]}"
+        found = list(simulation.out_of_range_force_n)
+        raise SettingsError("simulation.out_of_range_force_n", found, "not out of range", remedy)
 
 
 def _check_splits(study: Study) -> None:

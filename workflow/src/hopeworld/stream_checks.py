@@ -205,6 +205,10 @@ def check_verdict(study: Study) -> None:
     if "placebo" not in adaptation.runs:
         remedy = "add placebo: its runs set the margins"
         raise SettingsError("adaptation.runs", list(adaptation.runs), "no placebo stream", remedy)
+    placebo = adaptation.streams["placebo"].domains
+    if set(placebo) != {"A"}:
+        key, remedy = "adaptation.streams.placebo.domains", "write A in every phase"
+        raise SettingsError(key, list(placebo), "a placebo with a change", remedy)
     absent = {verdict.candidate, verdict.baseline} - set(adaptation.running_in("placebo"))
     if absent:
         key, remedy = "adaptation.streams.placebo.contestants", "add it, or list [] for all"

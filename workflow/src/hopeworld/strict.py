@@ -124,6 +124,8 @@ def _read_list(arguments: tuple, value: Any, path: str, bounds: Mapping[str, Any
         if len(value) != len(kinds):
             raise SettingsError(path, value, f"has {len(value)} values", f"give {len(kinds)}")
     items = tuple(_read(k, v, path, bounds) for k, v in zip(kinds, value, strict=True))
+    if typing.get_origin(arguments[0]) is Literal and len(set(items)) != len(items):
+        raise SettingsError(path, value, "repeated", "list each name once")
     is_range = len(arguments) == 2 and arguments == (float, float)
     if is_range and items[0] > items[1]:
         raise SettingsError(path, value, "range is reversed", "write [smallest, largest]")
@@ -187,9 +189,17 @@ def _choice_remedy(value: Any, choices: tuple) -> str:
 
 
 def _type_remedy(kind: type, value: Any) -> str:
-    if kind is float and isinstance(value, str):
+    if kind is float and isinstance(value, str) and _is_number(value):
         return "write 3.0e-4, with a point: YAML 1.1 reads 3e-4 as text"
     return f"give {_article(kind)}"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def is_name(name: object) -> bool:
