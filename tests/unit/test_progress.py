@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import pty
 import re
 import sys
 from pathlib import Path
@@ -144,6 +146,18 @@ def test_what_is_written_at_the_begin_of_a_line_takes_the_bar_away():
     away = "\r" + " " * 79 + "\r"
     assert terminal.getvalue() == f"[###] half a bar{away}message\n{away}\nnext\n"
     assert cleared.isatty()
+
+
+def test_a_terminal_that_was_closed_ends_no_job(tmp_path):
+    """Its writer gets an error from then on."""
+    ours, theirs = pty.openpty()
+    log = io.StringIO()
+    with progress.bars_on(theirs):
+        worker = tracked(range(3), "job", 3, "clips", log)
+        os.close(ours)
+        assert list(worker) == [0, 1, 2]
+    os.close(theirs)
+    assert log.getvalue().startswith("job: 3/3 clips, ")
 
 
 BARS = """

@@ -65,9 +65,11 @@ class Progress:
             self._show(", ".join(filter(None, (self._line(is_end), note))), is_end)
         if self._terminal and (is_end or now - self._drew >= SECONDS_BETWEEN_BARS):
             self._drew = now
-            clear(self._terminal)
-            if not is_end:
-                self._draw(self._line(is_end), self._terminal)
+            # A terminal that was closed meanwhile ends no job.
+            with contextlib.suppress(OSError):
+                clear(self._terminal)
+                if not is_end:
+                    self._draw(self._line(is_end), self._terminal)
 
     def say(self, words: str) -> None:
         """Write one line in any case."""
@@ -114,13 +116,15 @@ def bars_on(descriptor: int) -> Iterator[None]:
     if not os.isatty(descriptor):
         yield
         return
-    with open(descriptor, "w", closefd=False) as terminal:
-        _terminals.append(terminal)
-        try:
-            yield
-        finally:
-            _terminals.remove(terminal)
+    terminal = open(descriptor, "w", closefd=False)  # noqa: SIM115
+    _terminals.append(terminal)
+    try:
+        yield
+    finally:
+        _terminals.remove(terminal)
+        with contextlib.suppress(OSError):
             clear(terminal)
+            terminal.close()
 
 
 class Cleared:
