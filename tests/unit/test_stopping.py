@@ -16,6 +16,7 @@ from hopeworld.stopping import Stopped, stop_quietly_if_script, stoppable
 SOURCE = Path(__file__).parents[2] / "workflow" / "src"
 JOB = """
 import os, signal, sys
+signal.signal(signal.{name}, signal.SIG_DFL)
 from hopeworld import runlog
 from hopeworld.files import atomic
 with runlog.written_to("logs/job.log"):
@@ -41,6 +42,7 @@ with runlog.written_to("logs/job.log"):
 
 IMPORTING = """
 import os, signal
+signal.signal(signal.{name}, signal.SIG_DFL)
 snakemake = object()  # what a script has before its first line
 from hopeworld import jobs
 os.kill(os.getpid(), signal.{name})

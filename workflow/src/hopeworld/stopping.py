@@ -37,16 +37,12 @@ def stoppable() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.getsignal(number) for number in SIGNALS}
-    # A process that was started with nohup goes on.
-    heard = [number for number in SIGNALS if before[number] is not signal.SIG_IGN]
-    for number in heard:
-        signal.signal(number, _stop)
+    before = {number: signal.signal(number, _stop) for number in _heard()}
     try:
         yield
     finally:
-        for number in heard:
-            signal.signal(number, before[number])
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def stop_quietly_if_script() -> None:
@@ -56,9 +52,14 @@ def stop_quietly_if_script() -> None:
     """
     if not hasattr(sys.modules["__main__"], "snakemake"):
         return
-    for number in SIGNALS:
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _end)
+    for number in _heard():
+        signal.signal(number, _end)
+
+
+def _heard() -> list[signal.Signals]:
+    """The signals to end at: with nohup, a closed terminal is none."""
+    is_kept = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    return [number for number in SIGNALS if not (is_kept and number is signal.SIGHUP)]
 
 
 def _end(number: int, frame: object) -> None:
@@ -68,6 +69,6 @@ def _end(number: int, frame: object) -> None:
 
 
 def _stop(number: int, frame: object) -> None:
-    for other in SIGNALS:
+    for other in _heard():
         signal.signal(other, signal.SIG_DFL)
     raise Stopped(number)
