@@ -65,7 +65,8 @@ def test_a_wrong_configuration_is_one_line_with_key_value_and_remedy(bad: Bad):
     assert len(line) < 600, line
     assert found["key"].startswith(bad.key), (bad.key, line)
     assert len(found["value"]) <= 101
-    assert found["value"] == shown(bad.value), line
+    # Of a list some checks show one value, some all; a long one is cut.
+    assert shown(bad.value)[:40] in found["value"], line
     assert found["remedy"].split()[0] in VERBS, line
     if bad.kind.startswith("misspelt"):
         assert found["remedy"].startswith(f"use {bad.kind.split()[1]}"), line

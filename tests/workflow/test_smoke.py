@@ -211,4 +211,4 @@ def test_every_job_left_a_log_and_a_benchmark(results):
 def test_it_stays_small(results):
     """The processor time of all jobs, Snakemake aside: a busy machine changes little of it."""
     tables = [pd.read_csv(path, sep="\t") for path in (results / "benchmarks").rglob("*.tsv")]
-    assert sum(table["cpu_time"].sum() for table in tables) < 600
+    assert sum(table["cpu_time"].sum() for table in tables) < 1500
