@@ -31,6 +31,8 @@ def check_methods(study: Study) -> None:
         if method.model not in model_names(study):
             remedy = one_of(method.model, model_names(study))
             raise SettingsError(f"{where}.model", method.model, "no such predictor", remedy)
+    for name, method in methods.items():
+        where = f"adaptation.methods.{name}"
         _check_learning(study, method, where)
         _check_twin(methods, method, where)
 
