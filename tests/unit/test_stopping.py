@@ -51,16 +51,21 @@ print("went on")
 SIGNALS = [("SIGTERM", 143), ("SIGINT", 130), ("SIGHUP", 129)]
 
 
-@pytest.mark.parametrize(("name", "status"), SIGNALS)
-def test_a_signal_while_a_script_imports_is_one_line(name, status, tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-c", IMPORTING.format(name=name)],
-        cwd=tmp_path,
+def ended(code: str, folder: Path) -> subprocess.CompletedProcess:
+    """Run code that ends by a signal in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=folder,
         env={"PYTHONPATH": str(SOURCE)},
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+@pytest.mark.parametrize(("name", "status"), SIGNALS)
+def test_a_signal_while_a_script_imports_is_one_line(name, status, tmp_path):
+    done = ended(IMPORTING.format(name=name), tmp_path)
     assert done.returncode == status
     assert done.stdout == ""
     assert done.stderr == f"error: stopped by {name}; run the same command again to go on\n"
@@ -84,14 +89,7 @@ def test_a_signal_that_is_ignored_stays_so():
 
 @pytest.mark.parametrize(("name", "status"), SIGNALS)
 def test_a_signal_is_one_line_and_leaves_no_half_file(name, status, tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-c", JOB.format(name=name)],
-        cwd=tmp_path,
-        env={"PYTHONPATH": str(SOURCE)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = ended(JOB.format(name=name), tmp_path)
     line = f"error: stopped by {name}; run the same command again to go on"
     assert done.returncode == status
     assert done.stderr == f"{line} (log: logs/job.log)\n"

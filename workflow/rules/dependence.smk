@@ -26,7 +26,7 @@ def section(name, only=None, **unused):
 def encoder_section(**changed):
     """The settings of the encoder; the seed is that of random weights and of no others."""
     unused = {} if study.encoder.weights == "random" else {"seed": 0}
-    return section("encoder") | unused | changed
+    return section("encoder", **unused, **changed)
 
 
 def model_kind(wildcards):
