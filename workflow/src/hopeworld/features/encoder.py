@@ -71,7 +71,7 @@ def encode_shard(job: EncodeJob) -> None:
         frames = read_clips(job.clips, clips, table["frames_sha256"], sizes.image_px)
         write_features(job.output, header, encoder, clips, frames)
         seconds = time.monotonic() - start
-    line = summary(encoder.model, passes, len(clips), seconds, peak)
+    line = summary(sizes, passes, len(clips), seconds, peak)
     print(f"features: {job.output}: {line}", flush=True)
 
 

@@ -10,11 +10,9 @@ from contextlib import contextmanager
 
 import torch
 from torch import nn
-from torch.func import functional_call
-from torch.utils.flop_counter import FlopCounterMode
 
 from hopeworld.features.weights import Architecture
-from hopeworld.settings import TUBELET_FRAMES
+from hopeworld.settings import PATCH_PX, TUBELET_FRAMES
 
 BASE_MB = 700
 """What a job takes beside weights and passes: 440 MB of libraries, clips that wait, work space."""
@@ -87,17 +85,17 @@ def counted(model: nn.Module) -> Iterator[Counter[torch.Size]]:
         hook.remove()
 
 
-def flops(model: nn.Module, shape: torch.Size) -> int:
-    """Floating-point operations of one pass: matrix products, convolution, attention.
+def flops(sizes: Architecture, shape: torch.Size) -> int:
+    """Floating-point operations of a pass [B, F, 3, H, W]: convolution, matrix products, attention.
 
-    Two for a multiplication with its addition. Counted on the meta device: nothing is computed.
+    Two for a multiplication with its addition; norms, activations and softmax are left out.
     """
-    weights = {name: weight.to("meta") for name, weight in model.named_parameters()}
-    dtype = next(model.parameters()).dtype
-    pixels = torch.empty(shape, dtype=dtype, device="meta")
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        functional_call(model, weights, (pixels,))
-    return counter.get_total_flops()
+    sequences, frames, width = shape[0], shape[1], sizes.width
+    tokens = _tokens(sizes, frames)
+    convolution = TUBELET_FRAMES * 3 * PATCH_PX**2 * width
+    products = round((4 + 2 * sizes.mlp_ratio) * width**2)
+    attention = 2 * tokens * width
+    return 2 * sequences * tokens * (convolution + sizes.layers * (products + attention))
 
 
 def matmul_rate(device: str, dtype: torch.dtype) -> float:
@@ -117,13 +115,13 @@ def matmul_rate(device: str, dtype: torch.dtype) -> float:
 
 
 def summary(
-    model: nn.Module, passes: Counter[torch.Size], clips: int, seconds: float, peak: float
+    sizes: Architecture, passes: Counter[torch.Size], clips: int, seconds: float, peak: float
 ) -> str:
     """One line: clips and operations per second, and their share of `peak` (matmul_rate).
 
     The work is that of the passes that were made, those that were filled up included.
     """
-    work = sum(count * flops(model, shape) for shape, count in passes.items())
+    work = sum(count * flops(sizes, shape) for shape, count in passes.items())
     rates = f"{clips / seconds:.3g} clips/s, {work / seconds / 1e12:.3g} TFLOP/s"
     share = f"{100 * work / seconds / peak:.0f} % of a matrix product's {peak / 1e12:.3g} TFLOP/s"
     return f"{clips} clips in {seconds:.1f} s: {rates}, {share}"
