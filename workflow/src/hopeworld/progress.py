@@ -67,8 +67,9 @@ class Progress:
             self._drew = now
             # A terminal that was closed meanwhile ends no job.
             with contextlib.suppress(OSError):
-                clear(self._terminal)
-                if not is_end:
+                if is_end:
+                    clear(self._terminal)
+                else:
                     self._draw(self._line(is_end), self._terminal)
 
     def say(self, words: str) -> None:
@@ -88,16 +89,15 @@ class Progress:
 
     def _show(self, line: str, is_kept: bool) -> None:
         """Write a line; on a terminal, one that is not kept is a bar that the next one replaces."""
-        clear(self._log)
         if self._log.isatty() and not is_kept:
             self._draw(line, self._log)
         else:
-            print(line, file=self._log, flush=True)
+            print(_wiped(self._log) + line, file=self._log, flush=True)
 
     def _draw(self, line: str, terminal: TextIO) -> None:
         filled = round(BAR_WIDTH * self.done / max(self._total, 1))
         bar = f"[{'#' * filled}{'.' * (BAR_WIDTH - filled)}] {line}"
-        print(bar[: _columns(terminal)], end="", file=terminal, flush=True)
+        print(_wiped(terminal) + bar[: _columns(terminal)], end="", file=terminal, flush=True)
 
 
 def tracked(
@@ -135,10 +135,10 @@ class Cleared:
 
     def write(self, text: str) -> int:
         """Write `text`, at the begin of a line where the bar was."""
-        if self._begins_line:
-            clear(self._stream)
+        wiped = _wiped(self._stream) if self._begins_line else ""
         self._begins_line = text.endswith("\n")
-        return self._stream.write(text)
+        self._stream.write(wiped + text)
+        return len(text)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
@@ -151,8 +151,15 @@ def silent(words: str) -> None:
 def clear(log: TextIO | None = None) -> None:
     """Take a bar off the terminal, so that a line can be printed there."""
     stream = sys.stderr if log is None else log
-    if stream.isatty():
-        print("\r" + " " * _columns(stream), end="\r", file=stream, flush=True)
+    print(_wiped(stream), end="", file=stream, flush=True)
+
+
+def _wiped(stream: TextIO) -> str:
+    """What empties the line of a terminal; nothing in a file.
+
+    To be written together with what follows: between two writes another job could draw its bar.
+    """
+    return f"\r{' ' * _columns(stream)}\r" if stream.isatty() else ""
 
 
 def _columns(terminal: TextIO) -> int:
