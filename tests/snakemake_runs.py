@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import yaml
@@ -35,6 +38,10 @@ FIGURES = (
 TABLES = ("summarise_study", "join_memory", "decide_verdict")
 COUNT = re.compile(r"^(\w+) +(\d+)$")
 
+# Half of a dry run is the import of Snakemake: this process has done it and forks for each.
+_started = multiprocessing.get_context("forkserver")
+_started.set_forkserver_preload(["snakemake.cli"])
+
 
 def checkout(folder: Path) -> Path:
     """Copy what a fresh clone holds of the workflow, without weights, results and caches."""
@@ -63,9 +70,33 @@ def snakemake(
     )
 
 
+def dry_run(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
+    """What `snakemake` does for a dry run, in a fork of a process that has started it already."""
+    line = [*map(str, arguments), "--dry-run"]
+    with tempfile.NamedTemporaryFile("r") as output:
+        given = (line, str(folder), dict(os.environ), output.name)
+        process = _started.Process(target=_main_of_snakemake, args=given)
+        process.start()
+        process.join()
+        return subprocess.CompletedProcess(line, process.exitcode, output.read())
+
+
+def _main_of_snakemake(line: list[str], folder: str, environment: dict, output: str) -> None:
+    from snakemake.cli import main
+
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(folder)
+    written = os.open(output, os.O_WRONLY)
+    os.dup2(written, 1)
+    os.dup2(written, 2)
+    sys.argv = ["snakemake", *line]
+    main(line)
+
+
 def plan(folder: Path, *arguments: str) -> dict[str, int]:
     """The jobs of a dry run by rule, without targets; empty if there is nothing to do."""
-    done = snakemake(folder, *arguments, "--dry-run")
+    done = dry_run(folder, *arguments)
     assert done.returncode == 0, done.stdout
     if "Nothing to be done" in done.stdout:
         return {}
