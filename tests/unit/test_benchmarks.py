@@ -39,9 +39,7 @@ def test_every_contestant_runs(contestant: Contestant):
     except NotInstalled as missing:
         pytest.skip(str(missing))
     repeat()
-    # What plays many clips a repeat does the same again by itself.
-    if contestant.units == 1:
-        repeat()
+    repeat()
 
 
 def test_every_base_is_in_the_group_of_its_contestant():
