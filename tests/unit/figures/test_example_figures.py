@@ -52,6 +52,7 @@ def only(inputs, *names):
     return dataclasses.replace(inputs, examples={name: inputs.examples[name] for name in names})
 
 
+@pytest.mark.usefixtures("restless_solver")
 @pytest.mark.parametrize("name", NAMES)
 def test_files_are_whole_and_have_the_same_bytes_every_time(name, inputs, tmp_path):
     written = []

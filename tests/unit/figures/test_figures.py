@@ -52,6 +52,7 @@ def composed(inputs):
     return compose
 
 
+@pytest.mark.usefixtures("restless_solver")
 @pytest.mark.parametrize("name", NAMES)
 def test_files_are_whole_and_have_the_same_bytes_every_time(name, inputs, composed, tmp_path):
     written = []

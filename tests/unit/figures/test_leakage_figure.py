@@ -47,6 +47,7 @@ def claim(folder, table, mode="tubelet"):
     return csv_claims.csv_claims(folder)["leakage"]
 
 
+@pytest.mark.usefixtures("restless_solver")
 def test_files_are_whole_and_have_the_same_bytes_every_time(inputs, tmp_path):
     written = []
     for folder in (tmp_path / "a", tmp_path / "b"):

@@ -71,6 +71,7 @@ def words(figure, monkeypatch):
     return " ".join(text.get_text() for text in texts)
 
 
+@pytest.mark.usefixtures("restless_solver")
 @pytest.mark.parametrize("name", NAMES)
 def test_files_are_whole_and_have_the_same_bytes_every_time(name, inputs, tmp_path):
     written = []

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hopeworld import files, settings
-from hopeworld.figures import layout, style
+from hopeworld.figures import style
 from hopeworld.simulation.table import Shard, read_clip_table
 from hopeworld.simulation.trajectory import resting_distance, sliding_distance
 from hopeworld.video.camera import project
@@ -75,7 +75,6 @@ def compose(inputs: Inputs, figures: settings.Figures) -> tuple[Figure, pd.DataF
     _draw_pair(axes["pair"], np.mean([f[-1] for f in frames.values()], axis=0), shown)
     _draw_distance(axes["distance"], shown)
     _draw_law(axes["law"], plotted)
-    layout.settle(figure)
     return figure, plotted
 
 

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 from hopeworld import files, settings
 from hopeworld.evaluation.labels import PERSISTENCE, label
-from hopeworld.figures import layout, style
+from hopeworld.figures import style
 from hopeworld.figures.examples import Example, Inputs, draw_outline, read_example
 
 SHOWN_TRANSITIONS = 3
@@ -54,7 +54,6 @@ def compose(inputs: Inputs, figures: settings.Figures) -> tuple[Figure, pd.DataF
             _draw_errors(axes[row, column], example, t, values[t], maps[name == "difference"])
     _name_columns(axes[0], list(errors))
     _draw_bars(figure, grid, maps, difference)
-    layout.settle(figure)
     return figure, plotted
 
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from hopeworld import files, settings
 from hopeworld.evaluation.labels import label
-from hopeworld.figures import layout, style
+from hopeworld.figures import style
 from hopeworld.figures.examples import Example, Inputs, read_example
 
 COMPONENTS = ("red", "green", "blue")
@@ -56,7 +56,6 @@ def compose(inputs: Inputs, figures: settings.Figures) -> tuple[Figure, pd.DataF
         "variance)",
         fontsize=figures.font_pt,
     )
-    layout.settle(figure)
     return figure, _numbers(example, colours, share)
 
 

@@ -6,21 +6,23 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
-DECIMALS = 6
-"""Of the width or height of a figure: far less than a pixel."""
-ROUNDS = 3
+STEPS = 2**20
+"""Of a place along the width or height of a figure, each far less than a pixel. A power of two:
+sizes of text and pads are short decimals, which lie halfway between two steps of a power of ten."""
+ROUNDS = 2
 """The ticks of a panel depend on its size, and its size on its ticks."""
 
 
 def settle(figure: Figure) -> None:
     """Lay a figure out for good; call inside `style.styled`, when all is drawn.
 
-    The solver's last digits differ from run to run. Lines do not show it, but a pixel of an image
-    that lies between two of its own may.
+    The solver orders its variables by their addresses, so its last digits differ from run to run,
+    and with them now and then a digit of the PDF or a pixel of an image.
     """
-    for _ in range(ROUNDS):
-        figure.draw_without_rendering()
+    engine = figure.get_layout_engine()
+    for _ in range(ROUNDS if figure.axes else 0):
+        engine.execute(figure)
     figure.set_layout_engine("none")
     for axis in figure.axes:
         place = axis.get_position(original=True).get_points()
-        axis.set_position(Bbox(np.round(place, DECIMALS)))
+        axis.set_position(Bbox(np.round(place * STEPS) / STEPS))

@@ -20,7 +20,7 @@ from pandas.errors import EmptyDataError
 
 from hopeworld import files, settings
 from hopeworld.evaluation.labels import PHASES, in_order, label
-from hopeworld.figures import curves, layout, style, transplant_map
+from hopeworld.figures import curves, style, transplant_map
 
 DOTS_IN, MAP_IN, LEGEND_IN = 1.75, 1.85, 0.5
 STATES = ("A1", "B", "A2")
@@ -73,7 +73,6 @@ def compose(inputs: Inputs, figures: settings.Figures) -> tuple[Figure, pd.DataF
     if maps:
         transplant_map.draw_blocks(figure, places[0], maps)
     _explain(figure, plotted)
-    layout.settle(figure)
     return figure, plotted
 
 

@@ -21,6 +21,7 @@ from matplotlib.figure import Figure
 
 from hopeworld import files, settings
 from hopeworld.evaluation.labels import PERSISTENCE, PHASES, stamp
+from hopeworld.figures import layout
 from hopeworld.records import carried
 
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
@@ -129,6 +130,7 @@ def save(figure: Figure, plotted: pd.DataFrame, paths: Paths) -> None:
 
     Call inside `styled`: the fonts are embedded here.
     """
+    layout.settle(figure)
     with files.atomic(paths.pdf) as part:
         about = {"CreationDate": None, "Creator": None, "Producer": None}
         # Of the names that a PDF knows for what it is about, this one takes any text.
