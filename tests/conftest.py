@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from pathlib import Path
+
 import pytest
 import torch
 from hypothesis import settings
@@ -12,8 +15,19 @@ settings.load_profile("house")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes minutes comes first, where processes share the files of tests."""
-    items.sort(key=lambda item: "workflow" not in item.path.parts)
+    """Order the files for processes that take one after the other: first the one that runs the
+    smoke study, then what is long and need not wait for it, then what does, the cluster first."""
+    files = defaultdict(list)
+    for item in items:
+        files[item.path].append(item)
+    items.sort(key=lambda item: _place(item.path, files[item.path]))
+
+
+def _place(path: Path, items: list[pytest.Item]) -> int:
+    is_long = "workflow" in path.parts or any(item.get_closest_marker("slow") for item in items)
+    if any("smoke" in item.fixturenames for item in items):
+        return {"test_smoke.py": 0, "test_slurm.py": 2}.get(path.name, 3)
+    return 1 if is_long else 4
 
 
 @pytest.fixture(autouse=True)
