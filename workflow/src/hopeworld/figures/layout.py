@@ -14,13 +14,14 @@ ROUNDS = 2
 
 
 def settle(figure: Figure) -> None:
-    """Lay a figure out for good; call inside `style.styled`, when all is drawn.
+    """Lay a figure out for good; call inside `style.styled`, when all is drawn. A second time, and
+    without a layout engine, panels stay where they are.
 
     The solver orders its variables by their addresses, so its last digits differ from run to run,
     and with them now and then a digit of the PDF or a pixel of an image.
     """
     engine = figure.get_layout_engine()
-    for _ in range(ROUNDS if figure.axes else 0):
+    for _ in range(ROUNDS if engine and figure.axes else 0):
         engine.execute(figure)
     figure.set_layout_engine("none")
     for axis in figure.axes:
