@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.chaos]
 
 STREAM = "adaptation/placebo/hope_seed0"
 TARGETS = ("training", "leakage", "dataset", f"results/smoke/{STREAM}/stream.parquet")
-FORGOTTEN = ("clips/leakage_A", "leakage/clip/A", "training/hope_seed0", STREAM)
+FORGOTTEN = ("clips/leakage_A", "leakage/tubelet/A", "training/hope_seed0", STREAM)
 
 
 def test_five_kills_of_a_shortened_study_change_no_byte(smoke, run, tmp_path):

@@ -14,7 +14,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from tests.bad_combinations import BAD
 from tests.good_configs import good_configs
-from tests.snakemake_runs import ROOT, checkout, snakemake
+from tests.snakemake_runs import ROOT, checkout, dry_run, snakemake
 
 from hopeworld.strict import FORM
 
@@ -54,7 +54,7 @@ def planned(tmp_path_factory) -> Callable[[list[str]], list[subprocess.Completed
     def run(text: str) -> subprocess.CompletedProcess:
         own = shutil.copytree(clone, tmp_path_factory.mktemp("config") / "clone")
         (own / "config" / "config.yaml").write_text(text, encoding="utf-8")
-        done = snakemake(own, "--dry-run", "--quiet", "rules")
+        done = dry_run(own, "--quiet", "rules")
         shutil.rmtree(own)
         return done
 
