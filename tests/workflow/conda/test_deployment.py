@@ -139,6 +139,7 @@ def tools(tmp_path_factory) -> Path:
     return folder / "bin"
 
 
+@pytest.mark.timeout(900)
 def test_pins_are_written_and_installed(conda, tools, tmp_path):
     (tmp_path / "envs").mkdir()
     shutil.copy(ROOT / "envs" / "evaluation.yaml", tmp_path / "envs")
