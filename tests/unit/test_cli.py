@@ -76,8 +76,9 @@ def test_costs_names_a_study_that_has_not_run(tmp_path, capsys):
 def test_export_keeps_tables_and_figures_with_their_provenance(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     results, kept = tmp_path / "results", tmp_path / "kept"
-    sources = synthetic.write_study(results)
-    summarise(synthetic.job(), sources, synthetic.outputs(results))
+    short = {"clips": {"A1": 8, "B": 8, "A2": 8}}
+    sources = synthetic.write_study(results, **short)
+    summarise(synthetic.job(**short), sources, synthetic.outputs(results))
     (results / "figures").mkdir()
     (results / "figures" / "online_loss.png").write_bytes(b"PNG")
     assert main(["export", str(results), str(kept)]) == 1

@@ -25,8 +25,7 @@ ALLOWED = {
     ("tests/user_namespaces.py", "a shell"),  # likewise
     ("tests/workflow/conda/packages.py", "unpacks an archive"),  # packs a channel
     ("tests/workflow/conda/wheels.py", "unpacks an archive"),  # reads wheels that pip fetched
-    ("tests/workflow/conda/test_deployment.py", "a shell"),  # a command of docs/environments.md
-    ("tests/workflow/conda/test_gpu_variant.py", "a shell"),  # likewise
+    ("tests/workflow/conda/documents.py", "a shell"),  # a command of docs/environments.md
     ("tests/unit/dataset/test_dataset_page.py", "runs text"),  # the snippets of docs/dataset.md
     ("tests/unit/features/test_store.py", "runs what it reads"),  # a reader sent to a worker
     ("tests/unit/features/test_weights.py", "runs what it reads"),  # writes a hostile file

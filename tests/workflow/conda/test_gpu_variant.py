@@ -11,7 +11,7 @@ import pytest
 import yaml
 from tests.snakemake_runs import ROOT
 from tests.workflow.conda.channel import Conda, install_stand_in
-from tests.workflow.conda.documents import command_of
+from tests.workflow.conda.documents import run_command_of
 from tests.workflow.conda.packages import Package, index, write_channel
 
 pytestmark = pytest.mark.conda
@@ -71,7 +71,7 @@ def test_without_a_gpu_the_cpu_build_is_taken_silently(stubs, tmp_path, stage):
 @pytest.mark.parametrize("stage", STAGES)
 def test_the_documented_variant_has_cuda_or_fails(stubs, tmp_path, stage):
     shutil.copytree(ROOT / "envs", tmp_path / "envs")
-    subprocess.run(command_of("sed -i"), shell=True, cwd=tmp_path, check=True)
+    run_command_of("sed -i", tmp_path)
     file = tmp_path / "envs" / f"{stage}.yaml"
     assert "pytorch-gpu =2.13" in file.read_text()
     assert build_of(stubs, file, "") is None

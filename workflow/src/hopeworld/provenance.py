@@ -31,6 +31,9 @@ VOCABULARY = ("hopeworld.settings", "hopeworld.schema", "hopeworld.strict")
 RUNNING = ("hopeworld.runlog", "hopeworld.device", "hopeworld.progress")
 RUNNING += ("hopeworld.jobs", "hopeworld.records")
 
+# The fields of a syntax tree that hold statements, or what holds statements in turn.
+BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
+
 
 class NoSuchModule(ValueError):
     """A module that the package does not have."""
@@ -162,7 +165,10 @@ def _read(module: str, source: Path) -> ast.Module:
 # A start of Snakemake asks for some forty fingerprints, which share most of their modules.
 @functools.cache
 def _parsed(text: str) -> ast.Module:
-    return _Bare().visit(ast.parse(text))
+    tree = ast.parse(text)
+    for block in _blocks(tree):
+        block[:] = [statement for statement in block if not _is_text(statement)]
+    return tree
 
 
 @functools.cache
@@ -177,7 +183,7 @@ def _imports(tree: ast.Module, module: str, source: Path) -> list[tuple[str, set
 
 
 def _found_imports(tree: ast.Module, module: str, source: Path) -> Iterator[tuple[str, set[str]]]:
-    for node in ast.walk(tree):
+    for node in (statement for block in _blocks(tree) for statement in block):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 if _is_ours(alias.name):
@@ -248,7 +254,7 @@ def _definitions(tree: ast.Module, names: frozenset[str]) -> ast.Module:
 def _statements(tree: ast.Module) -> list[tuple[set[str], set[str], ast.stmt]]:
     """Each statement of a module without fields, with the names it defines and those it uses."""
     body = [part for statement in tree.body for part in _single_imports(statement)]
-    return [(_bound(s), _used(s), _Fieldless().visit(copy.deepcopy(s))) for s in body]
+    return [(_bound(s), _used(s), _fieldless(s)) for s in body]
 
 
 def _used(statement: ast.stmt) -> set[str]:
@@ -276,17 +282,27 @@ def _bound(statement: ast.stmt) -> set[str]:
     return {n.id for n in stored if isinstance(n.ctx, ast.Store)}
 
 
-class _Bare(ast.NodeTransformer):
-    """Takes out strings that stand alone, docstrings among them."""
+def _blocks(tree: ast.AST) -> Iterator[list[ast.stmt]]:
+    """Every list of statements in `tree`, the outer before the inner; expressions hold none."""
+    pending = [tree]
+    while pending:
+        node = pending.pop()
+        for name in BLOCKS:
+            if isinstance(block := getattr(node, name, None), list):
+                yield block
+                pending.extend(block)
 
-    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
-        is_text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-        return None if is_text else node
+
+def _is_text(statement: ast.stmt) -> bool:
+    """Whether a statement is a string that stands alone, as a docstring does."""
+    value = statement.value if isinstance(statement, ast.Expr) else None
+    return isinstance(value, ast.Constant) and isinstance(value.value, str)
 
 
-class _Fieldless(ast.NodeTransformer):
-    """Takes out the annotated fields of classes."""
-
-    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
-        node.body = [part for part in node.body if not isinstance(part, ast.AnnAssign)]
-        return node
+def _fieldless(statement: ast.stmt) -> ast.stmt:
+    """A class without its annotated fields; any other statement as it is."""
+    if not isinstance(statement, ast.ClassDef):
+        return statement
+    fieldless = copy.copy(statement)
+    fieldless.body = [part for part in statement.body if not isinstance(part, ast.AnnAssign)]
+    return fieldless
