@@ -45,7 +45,7 @@ def contestants() -> list[Contestant]:
         ("whole clip", make, WHOLE_CLIP),
     ]
     return [
-        Contestant(GROUP, name, TINY, build, target, units=len(CLIPS))
+        Contestant(GROUP, name, TINY, build, target, units=lambda size: len(CLIPS))
         for name, build, target in rows
     ]
 

@@ -62,6 +62,12 @@ class Setting:
 
 
 Repeat = Callable[[], None]
+Count = Callable[[Size], int]
+
+
+def one(size: Size) -> int:
+    """One, whatever the size."""
+    return 1
 
 
 @dataclass(frozen=True)
@@ -72,7 +78,7 @@ class Contestant:
         base: name of the contestant, of the same group, that is 1.
         target: the ratio to reach, at most; None where nothing is asked.
         build: makes the contestant; returns one repeat. Raises `NotInstalled`.
-        units: how many units one repeat is made of; the time of one is reported.
+        units: how many units one repeat is made of at a size; the time of one is reported.
         waits: a repeat waits for a disk or for threads, so wall time is compared.
     """
 
@@ -81,7 +87,7 @@ class Contestant:
     base: str
     build: Callable[[Setting], Repeat]
     target: float | None = None
-    units: int = 1
+    units: Count = one
     waits: bool = False
 
 

@@ -69,10 +69,12 @@ def contestants() -> list[Contestant]:
 
 
 def _of(task: Task) -> Iterator[Contestant]:
-    yield Contestant(task.group, PLAIN, PLAIN, partial(run_plain, task=task), units=task.clips)
+    plain = partial(run_plain, task=task)
+    yield Contestant(task.group, PLAIN, PLAIN, plain, units=lambda size: task.clips)
     for dtype, target in (("float32", None), ("bfloat16", FASTER)):
         build = partial(run_job, task=task, dtype=dtype)
-        yield Contestant(task.group, f"the job, {dtype}", PLAIN, build, target, units=task.clips)
+        name = f"the job, {dtype}"
+        yield Contestant(task.group, name, PLAIN, build, target, units=lambda size: task.clips)
 
 
 def run_plain(setting: Setting, task: Task) -> Repeat:

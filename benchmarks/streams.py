@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.contestant import Contestant, Repeat, Setting
+from benchmarks.contestant import Contestant, Count, Repeat, Setting, one
 from benchmarks.predictors import NAMES, build, clip
-from benchmarks.sizes import SIZES
+from benchmarks.sizes import SIZES, Size
 from hopeworld.adaptation.clips import Clips
 from hopeworld.adaptation.job import StreamJob
 from hopeworld.adaptation.probes import Probes
@@ -27,13 +27,17 @@ OFF, ONLINE = "HOPE, CMS off", "HOPE, CMS online"
 SHARE = 0.05
 
 
+def period(size: Size) -> int:
+    """How many clips of the study's streams have one diagnosed among them."""
+    return size.study.adaptation.diagnose_every
+
+
 def contestants() -> list[Contestant]:
     """Frozen and learning predictors; what CMS updates, TTA and the diagnostics cost."""
-    period = SIZES["full"].study.adaptation.diagnose_every
     frozen, tuned = f"{NAMES['vit_ac']}, frozen", f"{NAMES['vit_ac']}, LayerNorm TTA"
-    traced = partial(play, method="hope", clips=period, diagnosed=1)
+    traced = partial(play, method="hope", clips=period, diagnosed=one)
     all_traced = partial(play, method="hope", clips=period, diagnosed=period)
-    name = f"{ONLINE}, one clip in {period} diagnosed"
+    name = f"{ONLINE}, one clip in {period(SIZES['full'])} diagnosed"
     return [
         Contestant(GROUP, frozen, frozen, partial(play, method="vit_frozen")),
         Contestant(GROUP, tuned, frozen, partial(play, method="vit_tta")),
@@ -44,14 +48,17 @@ def contestants() -> list[Contestant]:
     ]
 
 
-def play(setting: Setting, method: str, clips: int = 1, diagnosed: int = 0) -> Repeat:
-    """Play `clips` clips of a stream, the first few of them diagnosed."""
-    job = _job(setting, method, clips)
+def play(
+    setting: Setting, method: str, clips: Count = one, diagnosed: Count = lambda size: 0
+) -> Repeat:
+    """Play some clips of a stream, the first few of them diagnosed."""
+    count, traced = clips(setting.size), diagnosed(setting.size)
+    job = _job(setting, method, count)
     depth = max(1, setting.size.depth // 2)
     predictor = build(job.method.model, setting, depth)
     stream = Stream(job, predictor, job.orders, Probes({}, setting.device))
     data = _clip(setting)
-    numbers = [0] * diagnosed + [1] * (clips - diagnosed)
+    numbers = [0] * traced + [1] * (count - traced)
 
     def repeat() -> None:
         with setting.precision():

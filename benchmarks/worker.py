@@ -68,7 +68,7 @@ def serve(order: Order, requests: IO[str], answers: IO[str]) -> None:
         raise
     _say(answers, {"ready": True})
     for _ in requests:
-        _say(answers, timed(repeat, contestant.units, order.device))
+        _say(answers, timed(repeat, contestant.units(setting.size), order.device))
     _say(answers, {"peak_mb": peak_mb(order.device)})
 
 

@@ -10,6 +10,7 @@ import psutil
 from tests.snakemake_runs import snakemake
 from tests.workflow.slurm.study import Process, Study, kill, wait_for
 
+ARRAYS = {"simulate_clips", "encode_clips", "encode_leakage"}
 TRAINING = "hope_seed0"
 
 
@@ -17,11 +18,12 @@ def cancel_a_shard(study: Study, run: subprocess.Popen) -> None:
     """Cancel a task of an array, as a user or an administrator does."""
     tasks = wait_for("a shard", lambda: study.running("simulate_clips"), run)
     study.cluster.run("scancel", tasks[-1].name)
+    wait_for("its end", lambda: tasks[-1] not in study.running("simulate_clips"), run)
 
 
 def crash_the_node(study: Study, run: subprocess.Popen) -> None:
     """Kill the node's daemon under its jobs and start it again: the jobs go on."""
-    jobs = wait_for("an encoding job", lambda: study.running("encode_clips"), run)
+    jobs = wait_for("a job", lambda: study.running(*ARRAYS), run)
     study.cluster.kill_node()
     study.survivors = {job.name for job in jobs}
     study.cluster.start_node()
