@@ -10,7 +10,8 @@ UNFINISHED := .venv/.unfinished
 SNAKEMAKE := $(BIN)/snakemake
 REQUIREMENTS := requirements.txt requirements-dev.txt
 
-# Some machines tell Python to keep nothing that it compiles; each job would compile PyTorch anew.
+# Some machines tell Python to keep nothing that it compiles; each job would compile hopeworld anew,
+# and PyTorch in an environment of conda.
 export PYTHONDONTWRITEBYTECODE :=
 
 .DELETE_ON_ERROR:
@@ -54,10 +55,9 @@ weights: $(READY)
 	@test -n "$(NAME)" || { echo "make weights: say which, NAME=vjepa2-vitl-fpc64-256" >&2; exit 2; }
 	$(SNAKEMAKE) resources/weights/$(NAME)/manifest.json --cores 1 $(ARGS)
 
-# Of three processes of one thread each, one waits for the cluster while two cores are busy with the
-# others; in the order of tests/conftest.py.
+# Two processes of one thread each keep two cores busy; in the order of tests/conftest.py.
 test: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 3 --dist loadfile \
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile \
 		--no-loadscope-reorder $(TESTS)
 
 # The whole smoke study in each; `make test` runs a part of it.

@@ -1,8 +1,8 @@
 """A clip of the A-B-A stream: free rollout, then predict, score and learn along 7 transitions.
 
 It is `adaptation.protocol.Stream` itself, with a study's methods and random weights and clips. One
-clip in `diagnose_every` is diagnosed; the rows that tell what that costs play so many clips a
-repeat, and their time is that of one. In the last row every clip is diagnosed.
+clip in a period, the study's `diagnose_every`, is diagnosed; the rows that tell what that costs
+play a period a repeat, and their time is that of one clip. In the last row every clip is diagnosed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import torch
 
 from benchmarks.contestant import Contestant, Count, Repeat, Setting, one
 from benchmarks.predictors import NAMES, build, clip
-from benchmarks.sizes import SIZES, Size
+from benchmarks.sizes import Size
 from hopeworld.adaptation.clips import Clips
 from hopeworld.adaptation.job import StreamJob
 from hopeworld.adaptation.probes import Probes
@@ -28,7 +28,7 @@ SHARE = 0.05
 
 
 def period(size: Size) -> int:
-    """How many clips of the study's streams have one diagnosed among them."""
+    """The clips of the study's streams of which one is diagnosed."""
     return size.study.adaptation.diagnose_every
 
 
@@ -37,7 +37,7 @@ def contestants() -> list[Contestant]:
     frozen, tuned = f"{NAMES['vit_ac']}, frozen", f"{NAMES['vit_ac']}, LayerNorm TTA"
     traced = partial(play, method="hope", clips=period, diagnosed=one)
     all_traced = partial(play, method="hope", clips=period, diagnosed=period)
-    name = f"{ONLINE}, one clip in {period(SIZES['full'])} diagnosed"
+    name = f"{ONLINE}, one clip in a period diagnosed"
     return [
         Contestant(GROUP, frozen, frozen, partial(play, method="vit_frozen")),
         Contestant(GROUP, tuned, frozen, partial(play, method="vit_tta")),

@@ -66,9 +66,10 @@ def serve(order: Order, requests: IO[str], answers: IO[str]) -> None:
     except Exception as error:
         _say(answers, {"error": _first_line(error)})
         raise
+    units = contestant.units(setting.size)
     _say(answers, {"ready": True})
     for _ in requests:
-        _say(answers, timed(repeat, contestant.units(setting.size), order.device))
+        _say(answers, timed(repeat, units, order.device))
     _say(answers, {"peak_mb": peak_mb(order.device)})
 
 

@@ -24,9 +24,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _place(path: Path, items: list[pytest.Item]) -> int:
-    is_long = {"laws", "workflow"} & set(path.parts) or any(
-        item.get_closest_marker("slow") for item in items
-    )
+    is_long = "workflow" in path.parts or any(item.get_closest_marker("slow") for item in items)
     if any("smoke" in item.fixturenames for item in items):
         return {"test_smoke.py": 0, "test_slurm.py": 2}.get(path.name, 3)
     return 1 if is_long else 4

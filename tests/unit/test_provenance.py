@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import textwrap
 from pathlib import Path
 
@@ -164,3 +165,11 @@ def test_manifest_says_what_is_not_there(tmp_path):
     assert manifest["commit"] == "not a git checkout"
     assert manifest["versions"]["no-such-package"] == "not installed"
     assert manifest["versions"]["numpy"][0].isdigit()
+
+
+@pytest.mark.parametrize("name", provenance.VOCABULARY)
+def test_a_class_of_the_vocabulary_stands_at_the_top(name):
+    """Where it did not, its fields would be part of every fingerprint."""
+    tree = ast.parse((provenance.SOURCE / f"{name.split('.')[1]}.py").read_text())
+    classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    assert [node.name for node in classes if node not in tree.body] == []

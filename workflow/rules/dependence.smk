@@ -1,15 +1,13 @@
 """What a job depends on beside its files: settings and code, for `params`; and what it runs on."""
 
+import functools
 from dataclasses import asdict
 
-from hopeworld.found_before import FoundBefore
 from hopeworld.provenance import closure, fingerprint
 
 PREDICTORS = {"vit_ac": "hopeworld.models.vit_ac", "hope": "hopeworld.models.hope.model"}
 
 SETTINGS = asdict(study)
-
-FINGERPRINTS = FoundBefore(Path(".snakemake") / "hopeworld.json", ROOT / "workflow")
 
 # One GPU for each job of a stage that uses one. `compute.device` is nobody's param: it changes where
 # a result comes from, not what it is.
@@ -99,16 +97,12 @@ def run_section(wildcards):
     return methods_section([wildcards.method], [wildcards.stream])
 
 
+@functools.cache
 def code_of(rule, model=None):
     """The fingerprint of a rule's script; of a job that runs one predictor, without the others."""
-    kind = settings.model_kind(study, model) if model is not None else None
-    return FINGERPRINTS.get(f"{rule} {kind}", lambda: script_code(rule, kind))
-
-
-def script_code(rule, kind):
-    """The fingerprint of a rule's script, without the predictors that `kind`, if any, is not."""
-    others = []
-    if kind is not None:
+    others = ()
+    if model is not None:
+        kind = settings.model_kind(study, model)
         needed = closure(PREDICTORS[kind]) if kind in PREDICTORS else ()
         others = [other for other in PREDICTORS.values() if other not in needed]
         # What such a job warns of stands in its log alone; the summary of runs asks again.

@@ -28,7 +28,7 @@ rule write_report:
         disk_mb=100,
     params:
         captions=captions_hash(),
-        claims=FINGERPRINTS.get("claims", lambda: fingerprint("hopeworld.figures.claims")),
+        claims=fingerprint("hopeworld.figures.claims"),
         code=lambda wildcards: code_of("write_report"),
     message:
         "Write the report"

@@ -129,6 +129,8 @@ def test_gaps_and_wrong_order_of_clips_are_refused():
         losses_of(online[online["k"] != 3])
     with pytest.raises(TableError, match="phases are not A1, B, A2"):
         losses_of(online.assign(phase=online["phase"].replace("A2", "A1")))
+    with pytest.raises(TableError, match="a transition has two rows"):
+        losses_of(pd.concat([online, online.iloc[:1]]))
 
 
 def test_recovery_margin_is_a_share_of_persistence():

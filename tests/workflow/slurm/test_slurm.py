@@ -19,12 +19,14 @@ from tests.workflow.slurm.study import Study, change_site
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 
 ON_A_GPU = {"encode_clips", "train_predictor", "adapt_stream", "analyse_memory", "predict_example"}
-# Made first, in a run of their own: several of each rule of `faults.ARRAYS` are ready at once.
+# Made first, in a run of their own. Where their clips are lent, several of each rule of
+# `faults.ARRAYS` are ready at once.
 SHARDS = (
     *[f"clips/{split}_{domain}" for split in ("held_out", "out_of_range") for domain in "AB"],
     *["features/tuning_1_A", "features/tuning_3_A", "leakage/prefix/A", "leakage/prefix/B"],
 )
-# Set, the cluster makes everything; else these shards, and whatever comes of HOPE's training.
+# Set, the cluster makes everything, with nothing lent; else these shards and HOPE's training, and
+# whatever comes of them.
 WHOLE = "HOPEWORLD_WHOLE_STUDY"
 LENT = re.compile(
     r"(clips|features|leakage|tuning)/.+/|probing/decoder|tables/tun"

@@ -23,8 +23,8 @@ SOURCE = Path(__file__).resolve().parent
 
 # Imported nearly everywhere, for a few names each. Of these modules only the definitions asked for
 # are hashed, and of a settings type no fields: values reach a job as its params. So a new key of
-# the figures, or a new column of the stream, does not retrain a model. They import nothing of the
-# package but one another, each only what stands after it here.
+# the figures, or a new column of the stream, does not retrain a model. Their classes stand at the
+# top. They import nothing of the package but one another, each only what stands after it here.
 VOCABULARY = ("hopeworld.settings", "hopeworld.schema", "hopeworld.strict")
 
 # How a job runs and what it tells of itself; no result depends on it.
