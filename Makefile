@@ -55,9 +55,10 @@ weights: $(READY)
 	@test -n "$(NAME)" || { echo "make weights: say which, NAME=vjepa2-vitl-fpc64-256" >&2; exit 2; }
 	$(SNAKEMAKE) resources/weights/$(NAME)/manifest.json --cores 1 $(ARGS)
 
-# Two processes of one thread each keep two cores busy; in the order of tests/conftest.py.
+# Two processes of one thread each keep two cores busy, a third waits for the cluster; in the order
+# of tests/conftest.py.
 test: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile \
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 3 --dist loadfile \
 		--no-loadscope-reorder $(TESTS)
 
 # The whole smoke study in each; `make test` runs a part of it.

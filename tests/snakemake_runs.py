@@ -40,7 +40,9 @@ COUNT = re.compile(r"^(\w+) +(\d+)$")
 
 # Half of a dry run is the import of Snakemake: this process has done it and forks for each.
 _started = multiprocessing.get_context("forkserver")
-_started.set_forkserver_preload(["snakemake.cli"])
+_started.set_forkserver_preload(
+    ["snakemake.cli", "snakemake.report.html_reporter", "smart_open", "yte"]
+)
 
 
 def checkout(folder: Path) -> Path:
