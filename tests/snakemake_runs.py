@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import re
@@ -86,6 +87,8 @@ def dry_run(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
 def _main_of_snakemake(line: list[str], folder: str, environment: dict, output: str) -> None:
     from snakemake.cli import main
 
+    # It ends before collecting pays.
+    gc.disable()
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)

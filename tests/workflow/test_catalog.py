@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tests.snakemake_runs import ROOT, checkout, plan, rule_texts, snakemake
+from tests.snakemake_runs import ROOT, checkout, dry_run, plan, rule_texts
 
 USAGE = yaml.safe_load((ROOT / ".snakemake-workflow-catalog.yml").read_text())["usage"]
 MODULE = """configfile: "config/config.yaml"
@@ -128,7 +128,7 @@ def test_a_module_of_a_url_says_what_to_do(project):
     for command in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "-m", "all"]):
         subprocess.run([*git, *command], check=True)
     use(folder, f"gitfile({str(clone)!r}, path='workflow/Snakefile', ref='HEAD')")
-    done = snakemake(folder, "--dry-run")
+    done = dry_run(folder)
     assert done.returncode == 1
     assert re.search(r"^error: .*clone the repository", done.stdout, re.MULTILINE)
     assert "Error in" not in done.stdout

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from tests.small_disk import run_on_small_disk
-from tests.snakemake_runs import ROOT, checkout, plan, snakemake
+from tests.snakemake_runs import ROOT, checkout, dry_run, plan, snakemake
 from tests.snapshots import flip_latent, snapshot
 
 pytestmark = pytest.mark.slow
@@ -134,7 +134,7 @@ def test_a_deleted_shard_is_missed_and_repaired_and_nothing_runs(run):
 def test_a_table_of_other_code_keeps_no_run_from_its_start(run):
     """The captions are made of tables; a plan is made before they are drawn again."""
     (run.results / "figures" / "horizon.csv").write_text("column\n1\n")
-    done = snakemake(run.clone, "--dry-run", *run.arguments)
+    done = dry_run(run.clone, *run.arguments)
     assert done.returncode == 0, done.stdout
     assert (
         "captions: a table of figures/ cannot be read, no sentence of it (KeyError(" in done.stdout

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 from tests.code_scan import imports, scan, scan_python, scan_text
-from tests.snakemake_runs import ROOT, checkout, overlay, read_config, rule_texts, snakemake
+from tests.snakemake_runs import ROOT, checkout, dry_run, overlay, read_config, rule_texts
 
 from hopeworld import checks, settings
 
@@ -231,7 +231,7 @@ def test_weights_that_are_no_file_are_refused(weights):
 
 def test_snakemake_stops_at_such_a_name_with_one_line(tmp_path):
     clone = checkout(tmp_path / "clone")
-    done = snakemake(clone, "--dry-run", *overlay(tmp_path, "study: ../outside\n"))
+    done = dry_run(clone, *overlay(tmp_path, "study: ../outside\n"))
     assert done.returncode == 1
     lines = [line for line in done.stdout.splitlines() if line.startswith("error:")]
     assert len(lines) == 1

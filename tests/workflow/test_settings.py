@@ -14,7 +14,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from tests.bad_combinations import BAD
 from tests.good_configs import good_configs
-from tests.snakemake_runs import ROOT, checkout, dry_run, snakemake
+from tests.snakemake_runs import ROOT, checkout, dry_run
 
 from hopeworld.strict import FORM
 
@@ -105,16 +105,16 @@ def test_an_overlay_that_is_no_configuration_ends_without_a_traceback(tmp_path):
     overlay = tmp_path / "overlay.yaml"
     for text in ("", "- training\n", "training: [1\n"):
         overlay.write_text(text)
-        done = snakemake(clone, "--dry-run", "--configfile", str(overlay))
+        done = dry_run(clone, "--configfile", str(overlay))
         assert done.returncode == 1
         assert "Traceback" not in done.stdout
         assert "Config file " in done.stdout.splitlines()[-1]
     overlay.write_text(TWICE)
-    done = snakemake(clone, "--dry-run", "--configfile", str(overlay))
+    done = dry_run(clone, "--configfile", str(overlay))
     assert_one_line(done, "training = 'a section': written twice in overlay.yaml, in the lines 1")
 
 
 def test_a_configuration_that_is_missing_is_named(tmp_path):
     clone = checkout(tmp_path / "clone")
     (clone / "config" / "config.yaml").unlink()
-    assert_one_line(snakemake(clone, "--dry-run"), "No such file or directory")
+    assert_one_line(dry_run(clone), "No such file or directory")
