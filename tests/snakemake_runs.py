@@ -10,6 +10,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
+from multiprocessing import connection
 from pathlib import Path
 
 import yaml
@@ -44,6 +46,8 @@ _started = multiprocessing.get_context("forkserver")
 _started.set_forkserver_preload(
     ["snakemake.cli", "snakemake.report.html_reporter", "smart_open", "yte"]
 )
+# A start looks at all processes before; two threads that read the end of one see it as status 255.
+_turn = threading.Lock()
 
 
 def checkout(folder: Path) -> Path:
@@ -79,8 +83,11 @@ def dry_run(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
     with tempfile.NamedTemporaryFile("r") as output:
         given = (line, str(folder), dict(os.environ), output.name)
         process = _started.Process(target=_main_of_snakemake, args=given)
-        process.start()
-        process.join()
+        with _turn:
+            process.start()
+        connection.wait([process.sentinel])
+        with _turn:
+            process.join()
         return subprocess.CompletedProcess(line, process.exitcode, output.read())
 
 
