@@ -6,6 +6,7 @@ are those of 24.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -72,8 +73,9 @@ SIZES = {
 }
 
 
+@functools.cache
 def read_study(overlay: str) -> Study:
-    """Read config/config.yaml with one overlay; raises `SettingsError`."""
+    """Read config/config.yaml with one overlay, once; raises `SettingsError`."""
     texts = [(ROOT / "config" / f"{name}.yaml").read_text() for name in ("config", overlay)]
     base, changes = (yaml.safe_load(text) for text in texts)
     return checks.parse(_merged(base, changes))

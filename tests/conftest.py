@@ -16,6 +16,7 @@ settings.register_profile("house", deadline=None, derandomize=True)
 settings.load_profile("house")
 
 CLUSTER = "test_slurm.py"
+FIGURES = "tests/unit/figures"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -35,8 +36,11 @@ def _place(path: Path, items: list[pytest.Item]) -> int:
 
 
 class ClusterApart(LoadFileScheduling):
-    """Files in their order to whoever is free; of three processes or more, the last has the tests
-    of the cluster, which mostly wait, and no others."""
+    """Files in their order to whoever is free; those of figures share studies, so they go together.
+    Of three processes or more, the last has the tests of the cluster, which mostly wait."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return FIGURES if nodeid.startswith(FIGURES) else super()._split_scope(nodeid)
 
     def _assign_work_unit(self, node: WorkerController) -> None:
         last = f"gw{self.numnodes - 1}"

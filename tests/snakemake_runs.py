@@ -41,7 +41,7 @@ FIGURES = (
 TABLES = ("summarise_study", "join_memory", "decide_verdict")
 COUNT = re.compile(r"^(\w+) +(\d+)$")
 
-# Half of a dry run is the import of Snakemake: this process has done it and forks for each.
+# Half of a plan is the import of Snakemake: this process has done it and forks for each.
 _started = multiprocessing.get_context("forkserver")
 _started.set_forkserver_preload(
     ["snakemake.cli", "snakemake.report.html_reporter", "smart_open", "yte"]
@@ -78,8 +78,13 @@ def snakemake(
 
 
 def dry_run(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
-    """What `snakemake` does for a dry run, in a fork of a process that has started it already."""
-    line = [*map(str, arguments), "--dry-run"]
+    """What `snakemake --dry-run` does, by a fork."""
+    return forked(folder, *arguments, "--dry-run")
+
+
+def forked(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
+    """What `snakemake` does where no job runs, in a fork of a process that has started it."""
+    line = [*map(str, arguments)]
     with tempfile.NamedTemporaryFile("r") as output:
         given = (line, str(folder), dict(os.environ), output.name)
         process = _started.Process(target=_main_of_snakemake, args=given)

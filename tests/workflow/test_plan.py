@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+
 import pytest
 from tests.snakemake_runs import (
     FIGURES,
     TABLES,
     checkout,
     feature_parts,
+    forked,
     leakage_jobs,
     learning,
     overlay,
@@ -37,6 +40,12 @@ def clone(tmp_path_factory):
     return checkout(tmp_path_factory.mktemp("clone"))
 
 
+@pytest.fixture(scope="module")
+def planned(clone):
+    """The plan of some arguments; made once for all tests."""
+    return functools.cache(lambda *arguments: plan(clone, *arguments))
+
+
 def sweep(config: dict) -> dict:
     """The jobs of a sweep of rates, where a study takes its rates from one."""
     adaptation = config["adaptation"]
@@ -56,7 +65,7 @@ def formulas(config: dict) -> dict:
 @pytest.mark.parametrize(
     "overlays", [[], ["smoke"], ["thesis"], ["thesis", "clip"], ["ablation"], ["verdict"]]
 )
-def test_a_fresh_clone_plans_every_rule(clone, overlays):
+def test_a_fresh_clone_plans_every_rule(planned, overlays):
     config = read_config(*overlays)
     seeds = len(config["seeds"])
     variants = {"compare_variants": 1, "draw_variants": 1}
@@ -64,7 +73,7 @@ def test_a_fresh_clone_plans_every_rule(clone, overlays):
     extra = {"thesis": fetched, "thesisclip": fetched, "ablation": variants}
     files = [f"config/{name}.yaml" for name in overlays]
     once = [rule for rule in ONCE if rule != "draw_leakage" or config["leakage"]["modes"]]
-    assert plan(clone, *(["--configfile", *files] if files else [])) == dict.fromkeys(once, 1) | {
+    assert planned(*(["--configfile", *files] if files else [])) == dict.fromkeys(once, 1) | {
         "simulate_clips": shard_count(config),
         "encode_clips": shard_count(config, feature_parts(config)),
         "train_predictor": len(trainings(config)) * seeds,
@@ -86,19 +95,18 @@ def test_shards_are_counted_by_hand_once():
     assert shard_count(config | {"store": {"clips_per_shard": 64}}, parts) == 2 + 0 + 1 + 1
 
 
-def test_the_catalog_finds_the_same_jobs(clone):
-    assert plan(clone, "--snakefile", "workflow/Snakefile") == plan(clone)
+def test_the_catalog_finds_the_same_jobs(planned):
+    assert planned("--snakefile", "workflow/Snakefile") == planned()
 
 
-def test_the_profile_for_slurm_plans_the_same_jobs(clone):
+def test_the_profile_for_slurm_plans_the_same_jobs(planned):
     arguments = ("--configfile", "config/thesis.yaml")
-    slurm = plan(clone, "--workflow-profile", "profiles/slurm", *arguments)
-    assert slurm == plan(clone, *arguments)
+    assert planned("--workflow-profile", "profiles/slurm", *arguments) == planned(*arguments)
 
 
-def test_it_runs_from_any_folder(clone, tmp_path):
+def test_it_runs_from_any_folder(clone, planned, tmp_path):
     arguments = ("--snakefile", str(clone / "Snakefile"), "--workflow-profile", "none")
-    assert plan(tmp_path, *arguments) == plan(clone)
+    assert plan(tmp_path, *arguments) == planned()
 
 
 @pytest.mark.parametrize(
@@ -143,7 +151,7 @@ def test_lint_finds_nothing(clone):
     ],
 )
 def test_a_wrong_setting_stops_before_any_job(clone, tmp_path, text, words):
-    done = snakemake(clone, "--cores", "1", *overlay(tmp_path, text))
+    done = forked(clone, "--cores", "1", *overlay(tmp_path, text))
     assert done.returncode == 1
     error = done.stdout.splitlines()[-1]
     assert error.startswith("error: config: ")
@@ -153,7 +161,7 @@ def test_a_wrong_setting_stops_before_any_job(clone, tmp_path, text, words):
 
 
 def test_weights_that_are_not_there_stop_before_any_job(clone, tmp_path):
-    done = snakemake(clone, "--cores", "1", *overlay(tmp_path, "encoder: {weights: no/such.pt}"))
+    done = forked(clone, "--cores", "1", *overlay(tmp_path, "encoder: {weights: no/such.pt}"))
     assert done.returncode == 1
     assert "no/such.pt" in done.stdout
     assert not (clone / "results").exists()

@@ -145,8 +145,7 @@ def test_missing_gpu_is_refused(tmp_path):
 
 @pytest.mark.slow
 def test_vit_large_encodes_a_clip(tmp_path):
-    settings = dataclasses.replace(encoder_settings(), dtype="bfloat16", batch=8)
-    job = encode_job(tmp_path, [0], settings, vit_large(128))
+    job = encode_job(tmp_path, [0], encoder_settings(batch=8), vit_large(128))
     encode_shard(job)
     latents = FeatureShard(job.output).gather([0]).astype(np.float32)
     assert latents.shape == (1, 8, 64, 1024)

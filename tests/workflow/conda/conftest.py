@@ -1,4 +1,4 @@
-"""A local channel, the stand-in for conda and the environments of envs/, made once."""
+"""A local channel, the stand-in for conda and the environments of envs/, for one file of tests."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from tests.workflow.conda.deployed import Deployed
 STUDY = ("--configfile", str(ROOT / "config/smoke.yaml"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def scratch(tmp_path_factory) -> Iterator[Path]:
-    """A folder for gigabytes, gone at the end: pytest keeps those of three runs."""
+    """A folder for gigabytes, gone soon: pytest keeps those of three runs."""
     folder = tmp_path_factory.mktemp("conda")
     yield folder
     shutil.rmtree(folder)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def conda(scratch) -> Conda:
     """The stand-in, with channels of what requirements.txt pins."""
     build_channels(ROOT / "requirements.txt", scratch / "channels", scratch / "wheels")
@@ -30,7 +30,7 @@ def conda(scratch) -> Conda:
     return install_stand_in(scratch / "root", scratch / "channels")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def deployed(conda, scratch) -> Deployed:
     """Let Snakemake make all environments of the smoke study, from the files as they are."""
     found = Deployed(conda, scratch / "envs")

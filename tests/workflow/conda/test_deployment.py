@@ -126,10 +126,11 @@ def test_an_environment_holds_what_its_file_names(deployed, stage):
 def tools(tmp_path_factory) -> Path:
     """A virtual environment with snakedeploy, by the documented command."""
     folder = tmp_path_factory.mktemp("tools")
-    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    install = [*command_of("pip install snakedeploy").split(), "--quiet", "--no-compile"]
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+    pip, *install = command_of("pip install snakedeploy").split()
+    command = [sys.executable, "-m", pip, "--python", folder / "bin/python", *install]
     done = subprocess.run(
-        [folder / "bin/python", "-m", *install, "--disable-pip-version-check"],
+        [*command, "--quiet", "--no-compile", "--disable-pip-version-check"],
         capture_output=True,
         text=True,
         check=False,

@@ -22,6 +22,8 @@ NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base"}
 # conda-forge counts the releases of the Bullet engine, PyPI those of the Python package:
 # its 3.2.7 is Bullet's 3.27, after conda-forge's 3.25.
 NUMBERS = {("pybullet", "3.2.7"): "3.25"}
+# Headers, tests and example models: most files of all, and no rule needs one.
+NEEDLESS = re.compile(r"pybullet_data/|(.+/)?(include|tests?)/")
 
 
 def fetch(requirements: Path, folder: Path) -> list[Path]:
@@ -110,7 +112,9 @@ def _members(archive: zipfile.ZipFile, site: str) -> list[Member]:
 
 
 def _place(name: str, site: str) -> str | None:
-    """Where a file of a wheel goes; None for what no rule needs: scripts, headers."""
+    """Where a file of a wheel goes; None for what no rule needs."""
+    if NEEDLESS.match(name):
+        return None
     data = re.match(r"[^/]+\.data/(\w+)/(.+)", name)
     if data is None:
         return f"{site}/{name}"
